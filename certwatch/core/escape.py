@@ -1,0 +1,54 @@
+"""Text from the network, made safe for the place where it is shown.
+
+Certificate fields, headers and error pages are written by whoever runs the server. ``visible``
+shows what would otherwise act unseen: control characters and ANSI escapes, bidirectional controls
+(which reorder what a reader sees), zero-width characters, line separators and odd spaces. The
+others add what their place needs. HTML needs ``visible`` and its template engine's autoescape.
+"""
+
+import re
+
+# Letters, marks and symbols that show nothing, though Unicode counts them as printable.
+_BLANK = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+_MARKUP = re.compile(r"[\\`*_\[\]|~#{}]|(?<=\w):(?=//)|(?<=\bwww)\.|@", re.IGNORECASE)
+_BLOCK = re.compile(
+    r"^(\d*)([-+=.):])"
+)  # what begins a list, a rule or a heading at a line's start
+_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_FORMULA = re.compile("\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20]")
+
+
+def visible(text: str) -> str:
+    """One line in which every character can be seen; the unseen ones become ``\\uXXXX``."""
+    if text.isascii() and text.isprintable():
+        return text
+    shown = (char if char.isprintable() else _code(char) for char in text)
+    return _BLANK.sub(lambda match: _code(match[0]), "".join(shown))
+
+
+def terminal(text: str) -> str:
+    """Text for a terminal or a log: one line, which cannot move the cursor or change colours."""
+    return visible(text)
+
+
+def markdown(text: str) -> str:
+    """Text for a Markdown paragraph or table cell: no markup, no HTML, no automatic link.
+
+    Entities stand for ``<``, ``>`` and ``&`` because not every Markdown dialect lets a backslash
+    escape them; the rest follows CommonMark section 2.4 and GitHub's tables and autolinks.
+    """
+    escaped = _MARKUP.sub(lambda match: "\\" + match[0], visible(text).strip())
+    return _BLOCK.sub(r"\1\\\2", escaped).translate(_ENTITIES)
+
+
+def csv_cell(text: str) -> str:
+    """Text for a CSV cell: an apostrophe keeps spreadsheets from taking it for a formula."""
+    shown = visible(text)
+    return "'" + shown if _FORMULA.match(shown) else shown
+
+
+def _code(char: str) -> str:
+    point = ord(char)
+    return f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"

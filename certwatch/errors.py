@@ -1,0 +1,64 @@
+"""Everything certwatch can fail with on purpose.
+
+::
+
+    CertwatchError            something certwatch cannot do; exit code 3
+    |-- UsageError            the caller asked for something impossible; exit code 2
+    |   |-- SettingsError     a setting is unknown, unreadable or out of range
+    |   |-- InvalidName       not a DNS name that a certificate can be issued for
+    |   `-- InventoryError    an inventory row or file is wrong
+    |-- CertificateError      bytes that are no certificate
+    |-- StoreError            the database cannot be reached, read or written
+    |-- UpstreamError         the CA, the mail server, the chat or a resolver does not work for us
+    `-- LabError              the loopback world cannot be started here
+
+A failure of a *look* (a refused connection, an expired certificate, a resolver that does
+not answer) is never an exception: it is a field of the observation.
+"""
+
+
+class CertwatchError(Exception):
+    """Something certwatch cannot do; the message says what is wrong and what to do."""
+
+    exit_code = 3
+
+
+class UsageError(CertwatchError):
+    """The caller asked for something impossible."""
+
+    exit_code = 2
+
+
+class SettingsError(UsageError):
+    """A setting is unknown, unreadable or out of range."""
+
+
+class InvalidName(UsageError):
+    """Not a DNS name that a certificate can be issued for."""
+
+
+class InventoryError(UsageError):
+    """An inventory row or file is wrong."""
+
+
+class CertificateError(CertwatchError):
+    """Bytes that are no certificate."""
+
+
+class StoreError(CertwatchError):
+    """The database cannot be reached, read or written."""
+
+
+class UpstreamError(CertwatchError):
+    """The CA, the mail server, the chat or a resolver does not work for us.
+
+    ``remedy`` is what to do about it.
+    """
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+
+class LabError(CertwatchError):
+    """The loopback world cannot be started here."""
