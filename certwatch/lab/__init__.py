@@ -1,0 +1,1 @@
+"""The lab: a small real world on loopback; begin reading at ``certwatch.lab.world``."""
