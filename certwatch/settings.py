@@ -1,0 +1,358 @@
+"""The settings: ``certwatch.toml`` and the environment, as one validated value.
+
+The environment wins (``CERTWATCH_PROBE__TIMEOUT=5s``; lists separated by commas or as JSON). An
+unknown key or a bad value is an error that names its place and what is allowed. The descriptions
+here are the reference documentation; ``certwatch.config`` reads the file and the environment.
+"""
+
+import ipaddress
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from certwatch.core.durations import parse_duration
+from certwatch.core.model import Mode
+
+LATER = "(accepted and checked, not used by this version yet)"
+
+
+def _duration(value: object) -> object:
+    span = parse_duration(value) if isinstance(value, str) else value
+    if isinstance(span, timedelta) and span <= timedelta():
+        raise ValueError("must be longer than nothing: 90s, 10m, 6h, 7d")
+    return span
+
+
+def _listed(value: object) -> object:
+    """A list that came as one string, from the environment."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        return json.loads(value)
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _endpoint(default_port: int | None) -> BeforeValidator:
+    def parse(value: object) -> object:
+        return parse_endpoint(value, default_port) if isinstance(value, str) else value
+
+    return BeforeValidator(parse)
+
+
+def parse_endpoint(text: str, default_port: int | None = None) -> tuple[str, int]:
+    """``192.0.2.1:53``, ``[2001:db8::1]:53`` or, with a default port, the address alone.
+
+    Raises ValueError that says what is allowed.
+    """
+    host, port = text.strip(), default_port
+    if host.startswith("["):
+        host, _, rest = host[1:].partition("]")
+        port = _port(rest[1:], text) if rest.startswith(":") else default_port
+    elif host.count(":") == 1:
+        host, _, digits = host.partition(":")
+        port = _port(digits, text)
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is not ADDRESS:PORT, such as 127.0.0.1:5353 or [::1]:53"
+        ) from None
+    if port is None:
+        raise ValueError(f"{text!r} lacks a port, such as 127.0.0.1:8401")
+    return host, port
+
+
+def _port(digits: str, text: str) -> int:
+    if digits.isascii() and digits.isdigit() and 0 < int(digits) < 65536:
+        return int(digits)
+    raise ValueError(f"{text!r} has no port from 1 to 65535")
+
+
+Listed = BeforeValidator(_listed)
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Nameserver = Annotated[tuple[str, int], _endpoint(53)]
+Nameservers = Annotated[tuple[Nameserver, ...], Listed]
+Texts = Annotated[tuple[str, ...], Listed]
+Numbers = Annotated[tuple[int, ...], Listed]
+Modes = Annotated[tuple[Mode, ...], Listed]
+Secrets = Annotated[tuple[SecretStr, ...], Listed]
+Listen = Annotated[tuple[str, int], _endpoint(None)]
+Level = Literal["critical", "warning", "info", "mute"]
+
+
+class Section(BaseModel):
+    """One table of the settings: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class StoreSettings(Section):
+    """Where the inventory and what was seen are kept."""
+
+    url: SecretStr = Field(
+        SecretStr("sqlite:///certwatch.db"),
+        description="database: sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME",
+    )
+    keep: Duration = Field(
+        timedelta(days=400), description="how long closed findings and past certificates are kept"
+    )
+
+
+class DnsSettings(Section):
+    """Whom to ask for DNS."""
+
+    nameservers: Nameservers = Field(
+        (), description="resolvers as ADDRESS or ADDRESS:PORT; empty = the system's"
+    )
+    timeout: Duration = Field(timedelta(seconds=3), description="the longest wait for one answer")
+
+
+class ProbeSettings(Section):
+    """How tracking domains are looked at."""
+
+    https_port: Port = Field(443, description="the port that browsers use for https links")
+    http_port: Port = Field(80, description="the port that browsers use for http links")
+    concurrency: int = Field(200, ge=1, le=5000, description="domains looked at together")
+    timeout: Duration = Field(
+        timedelta(seconds=10), description="the longest wait for one stage of a look"
+    )
+    interval: Duration = Field(
+        timedelta(hours=6),
+        description="how often every domain should be looked at; three missed looks are `stale`",
+    )
+    trust_roots: str = Field("", description="PEM file of trusted roots; empty = certifi's")
+    allow_private_addresses: bool = Field(
+        False, description="also connect to loopback, RFC 1918, link-local and ULA addresses"
+    )
+    accept_ca: Texts = Field(
+        (), description="expected issuers by organisation name; empty = any trusted one"
+    )
+    contact: str = Field("", description="an address or URL shown in the User-Agent of every look")
+
+
+class Rule(Section):
+    """A severity for some domains: those that match every given matcher."""
+
+    check: str = Field(description="a check code")
+    severity: Level = Field(description="the severity there, or `mute`")
+    domain: str = Field("*", description="a glob of domain names: *.brand.com")
+    tag: str = Field("", description="a tag that the domain must have")
+
+
+class CheckSettings(Section):
+    """How findings are judged."""
+
+    severity: dict[str, Level] = Field({}, description="severity by check code; `mute` drops it")
+    rules: tuple[Rule, ...] = Field(
+        (), description="the same for some domains; the last match wins"
+    )
+    expiring_warning: float = Field(
+        0.25, gt=0, lt=1, description="fraction of its life left when `expiring` begins"
+    )
+    expiring_cap: Duration = Field(
+        timedelta(days=30), description="and never earlier than this before expiry"
+    )
+    expiring_critical: float = Field(
+        0.15, gt=0, lt=1, description="fraction of its life left when `expiring` is critical"
+    )
+    rollout_grace: Duration = Field(
+        timedelta(hours=6), description="how long addresses may serve different certificates"
+    )
+
+
+class AcmeSettings(Section):
+    """The certificate authority for domains in mode `acme`."""
+
+    directory: str = Field(
+        "https://acme-v02.api.letsencrypt.org/directory",
+        description="the CA's directory URL; `doctor` asks for it",
+    )
+    contact: str = Field("", description=f"mail address for the CA {LATER}")
+    ca_bundle: str = Field("", description="PEM file that the CA's own HTTPS is verified with")
+    profile: str = Field("", description=f"certificate profile {LATER}")
+    challenge_listen: Listen = Field(
+        ("127.0.0.1", 8402), description=f"where HTTP-01 challenges are answered {LATER}"
+    )
+    eab_kid: str = Field("", description=f"external account key id {LATER}")
+    eab_hmac_key: SecretStr = Field(SecretStr(""), description=f"external account key {LATER}")
+    caa: Texts = Field(
+        ("letsencrypt.org",), description="the CA's names in CAA records, for `caa_blocks`"
+    )
+
+
+class BudgetSettings(Section):
+    """How many certificates may be ordered."""
+
+    certificates: int = Field(20, ge=1, description=f"certificates per window {LATER}")
+    window: Duration = Field(timedelta(days=7), description=f"the sliding window {LATER}")
+    reserve: int = Field(2, ge=0, description=f"places kept for emergencies {LATER}")
+    count_ari_renewals: bool = Field(True, description=f"whether ARI renewals count {LATER}")
+
+
+class DeploySettings(Section):
+    """Where new certificates go."""
+
+    directory: str = Field("certs", description=f"folder of the certificates {LATER}")
+    hook: str = Field("", description=f"command after a new certificate {LATER}")
+
+
+class SlackSettings(Section):
+    """The chat channel; `doctor` asks Slack whether the token is good."""
+
+    token: SecretStr = Field(SecretStr(""), description="bot token (xoxb-...)")
+    channel: str = Field("", description=f"channel id or name {LATER}")
+    webhook_url: SecretStr = Field(SecretStr(""), description=f"incoming webhook {LATER}")
+    base_url: str = Field("https://slack.com/api/", description="Slack's Web API")
+
+
+class EmailSettings(Section):
+    """The mail server; `doctor` logs in and out."""
+
+    host: str = Field("", description="SMTP server")
+    port: Port = Field(587, description="its port")
+    security: Literal["starttls", "tls", "plain"] = Field(
+        "starttls", description="starttls, tls, or plain (loopback only)"
+    )
+    username: str = Field("", description="login name")
+    password: SecretStr = Field(SecretStr(""), description="password")
+    sender: str = Field("", description=f"From address {LATER}")
+    recipients: Texts = Field((), description=f"who gets alerts and reports {LATER}")
+
+
+class PagerDutySettings(Section):
+    """The on-call tool."""
+
+    routing_key: SecretStr = Field(SecretStr(""), description=f"Events API v2 key {LATER}")
+    base_url: str = Field("https://events.pagerduty.com", description=f"Events API {LATER}")
+
+
+class WebhookSettings(Section):
+    """A signed generic webhook."""
+
+    url: SecretStr = Field(SecretStr(""), description=f"where incidents are posted {LATER}")
+    secret: SecretStr = Field(SecretStr(""), description=f"key of the signature {LATER}")
+
+
+class HeartbeatSettings(Section):
+    """A dead-man's switch elsewhere."""
+
+    url: SecretStr = Field(SecretStr(""), description=f"pinged after each good cycle {LATER}")
+    interval: Duration = Field(timedelta(minutes=5), description=f"how often {LATER}")
+
+
+class ReportSettings(Section):
+    """The report."""
+
+    schedule: str = Field("Mon 08:00", description=f"when it is sent {LATER}")
+    timezone: str = Field("UTC", description="the zone in which the report shows times")
+    directory: str = Field("reports-out", description="folder that reports are written to")
+
+
+class WebSettings(Section):
+    """The dashboard and API."""
+
+    listen: Listen = Field(("127.0.0.1", 8401), description=f"where it listens {LATER}")
+    tokens: Secrets = Field((), description=f"who may use it {LATER}")
+    public_url: str = Field("", description=f"its address for links {LATER}")
+
+
+class FleetSettings(Section):
+    """Several machines."""
+
+    queue_url: SecretStr = Field(SecretStr(""), description=f"PostgreSQL of the queue {LATER}")
+
+
+class SparkPostSettings(Section):
+    """SparkPost's API."""
+
+    api_key: SecretStr = Field(SecretStr(""), description=f"API key {LATER}")
+    base_url: str = Field("https://api.sparkpost.com/api/v1", description=f"API {LATER}")
+
+
+class MailgunSettings(Section):
+    """Mailgun's API."""
+
+    api_key: SecretStr = Field(SecretStr(""), description=f"API key {LATER}")
+    base_url: str = Field("https://api.mailgun.net", description=f"API {LATER}")
+
+
+class SendGridSettings(Section):
+    """SendGrid's API."""
+
+    api_key: SecretStr = Field(SecretStr(""), description=f"API key {LATER}")
+    base_url: str = Field("https://api.sendgrid.com", description=f"API {LATER}")
+
+
+class ProvidersSettings(Section):
+    """The providers' own APIs."""
+
+    sparkpost: SparkPostSettings = SparkPostSettings()
+    mailgun: MailgunSettings = MailgunSettings()
+    sendgrid: SendGridSettings = SendGridSettings()
+
+
+class ExtraProvider(Section):
+    """A provider that certwatch does not know yet, as `[[extra_providers]]`."""
+
+    name: str = Field(min_length=1, description="short name, as used in the inventory")
+    title: str = Field("", description="name for people; empty = the short name")
+    targets: Texts = Field(description="CNAME targets; a leading dot means all below")
+    modes: Modes = Field((Mode.CDN, Mode.PROXY), description="how HTTPS can be had")
+    origin: str = Field("", description="HOST:PORT behind a CDN or proxy; empty = the first target")
+    origin_scheme: Literal["https", "http"] = Field("https", description="how the origin speaks")
+    probe_path: str = Field("/", pattern="^/", description="a path that counts no click")
+    healthy_status: Numbers = Field((), description="statuses of a healthy answer to it")
+
+
+class ExtraEdge(Section):
+    """A CDN or proxy that certwatch does not know yet, as `[[extra_edges]]`."""
+
+    name: str = Field(min_length=1, description="short name, as used in the inventory")
+    title: str = Field("", description="name for people; empty = the short name")
+    cname_suffixes: Texts = Field((), description="names below which its targets lie")
+    headers: dict[str, str] = Field({}, description="answer headers that give it away: name = part")
+    default_names: Texts = Field((), description="SANs of its default certificate")
+    alias_limit: int | None = Field(
+        None, ge=1, description="custom names that one target may carry"
+    )
+
+
+class Settings(Section):
+    """All settings; every section has defaults."""
+
+    store: StoreSettings = StoreSettings()
+    dns: DnsSettings = DnsSettings()
+    probe: ProbeSettings = ProbeSettings()
+    checks: CheckSettings = CheckSettings()
+    acme: AcmeSettings = AcmeSettings()
+    budget: BudgetSettings = BudgetSettings()
+    deploy: DeploySettings = DeploySettings()
+    slack: SlackSettings = SlackSettings()
+    email: EmailSettings = EmailSettings()
+    pagerduty: PagerDutySettings = PagerDutySettings()
+    webhook: WebhookSettings = WebhookSettings()
+    heartbeat: HeartbeatSettings = HeartbeatSettings()
+    report: ReportSettings = ReportSettings()
+    web: WebSettings = WebSettings()
+    fleet: FleetSettings = FleetSettings()
+    providers: ProvidersSettings = ProvidersSettings()
+    extra_providers: tuple[ExtraProvider, ...] = Field((), description="providers of your own")
+    extra_edges: tuple[ExtraEdge, ...] = Field((), description="CDNs and proxies of your own")
+
+
+def secrets_in(settings: Section, above: str = "") -> Iterator[str]:
+    """The keys that hold a secret (``slack.token``); a URL counts when it has a password."""
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, Section):
+            yield from secrets_in(value, f"{above}{name}.")
+        elif isinstance(value, SecretStr) and _is_secret(name, value.get_secret_value()):
+            yield f"{above}{name}"
+
+
+def _is_secret(name: str, value: str) -> bool:
+    return bool(value) and (name != "url" or "@" in value)
