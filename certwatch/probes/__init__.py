@@ -1,0 +1,1 @@
+"""The network look: what is there, failures included, without judgement."""
