@@ -7,7 +7,6 @@ here are the reference documentation; ``certwatch.config`` reads the file and th
 
 import ipaddress
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -342,17 +341,3 @@ class Settings(Section):
     providers: ProvidersSettings = ProvidersSettings()
     extra_providers: tuple[ExtraProvider, ...] = Field((), description="providers of your own")
     extra_edges: tuple[ExtraEdge, ...] = Field((), description="CDNs and proxies of your own")
-
-
-def secrets_in(settings: Section, above: str = "") -> Iterator[str]:
-    """The keys that hold a secret (``slack.token``); a URL counts when it has a password."""
-    for name in type(settings).model_fields:
-        value = getattr(settings, name)
-        if isinstance(value, Section):
-            yield from secrets_in(value, f"{above}{name}.")
-        elif isinstance(value, SecretStr) and _is_secret(name, value.get_secret_value()):
-            yield f"{above}{name}"
-
-
-def _is_secret(name: str, value: str) -> bool:
-    return bool(value) and (name != "url" or "@" in value)

@@ -1,0 +1,1 @@
+"""The journeys: they orchestrate ports and pure functions, and do nothing else."""
