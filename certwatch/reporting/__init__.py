@@ -1,0 +1,1 @@
+"""What is known, as documents, read models and pages."""

@@ -1,0 +1,112 @@
+"""The read model of a report: what ``certwatch.reporting.build`` makes of the latest looks.
+
+Of a healthy domain it holds only the name, and its certificate in the calendar.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from certwatch.core.model import Finding, Severity, State
+from certwatch.ports import OpenFinding
+
+ORDER = (State.CRITICAL, State.WARNING, State.UNKNOWN, State.INFO, State.OK)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One domain; ``observed_at`` is None when it was never looked at, ``findings`` worst first."""
+
+    domain: str
+    state: State
+    since: datetime | None
+    observed_at: datetime | None
+    not_after: datetime | None
+    provider: str | None
+    edge: str | None
+    owner: str | None
+    findings: tuple[OpenFinding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Week:
+    """The certificates that end in the seven days from ``monday``; ``examples`` are domains."""
+
+    monday: date
+    certificates: int
+    domains: int
+    examples: tuple[str, ...]
+
+    @property
+    def sunday(self) -> date:
+        """Its last day."""
+        return self.monday + timedelta(days=6)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calendar:
+    """When certificates end. ``expired`` and ``later`` count the domains before and beyond it."""
+
+    expired: int
+    weeks: tuple[Week, ...]
+    later: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Domains that share an owner, or a provider and edge, and how many of them need eyes."""
+
+    name: str
+    domains: int
+    critical: int
+    warning: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One check code at one severity: the domains that have it now, and those on which it began and
+    ended inside the window."""
+
+    check: str
+    severity: Severity
+    domains: int
+    opened: int
+    closed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The present state of all domains, and what is new since the window began (``since``).
+
+    ``broken`` domains are critical or warning, the worst and oldest first. ``unseen`` ones could
+    not be looked at for a reason on our side, or were ``never`` looked at. ``recovered`` ones are
+    in order now and were broken inside the window. ``ours`` is what the latest sweep found about
+    our own side.
+    """
+
+    at: datetime
+    since: datetime
+    counts: Mapping[State, int]
+    broken: tuple[Row, ...]
+    unseen: tuple[Row, ...]
+    never: int
+    stale: int
+    calendar: Calendar
+    owners: tuple[Group, ...]  # only those with something to do
+    places: tuple[Group, ...]
+    kinds: tuple[Kind, ...]
+    recovered: tuple[str, ...]
+    swept_at: datetime | None
+    ours: tuple[Finding, ...]
+    order: tuple[str, ...] = field(repr=False)  # all names, worst state first
+
+    @property
+    def domains(self) -> int:
+        """How many domains there are."""
+        return len(self.order)
+
+    @property
+    def severities(self) -> frozenset[Severity]:
+        """The severities that occur, for ``--fail-on``."""
+        open_now = (kind.severity for kind in self.kinds if kind.domains)
+        return frozenset((*open_now, *(finding.severity for finding in self.ours)))
