@@ -19,7 +19,8 @@ def load_settings(file: Path | None = None, environ: Mapping[str, str] = os.envi
     """The settings in force.
 
     ``file`` (else ``CERTWATCH_CONFIG``) must exist; without either, ``certwatch.toml`` in this
-    folder is read if it is there. Raises SettingsError, naming file or variable, key and what is allowed.
+    folder is read if it is there. Raises SettingsError, naming the file or variable, the key and
+    what is allowed.
     """
     named = file or (Path(environ["CERTWATCH_CONFIG"]) if environ.get("CERTWATCH_CONFIG") else None)
     path = named or Path(DEFAULT_FILE)

@@ -55,9 +55,9 @@ def address_down(observation: Observation, policy: Policy, now: datetime) -> Ite
         every = len(down) == len(views)
         addresses = listed(view.address for view in down)
         yield Problem(
-            f"{'no address' if every else f'{len(down)} of {len(views)} addresses'} of "
-            f"{observation.domain} takes a connection on port {down[0].port} ({addresses}): "
-            f"{_why(down)}",
+            f"{len(down)} of {len(views)} addresses of {observation.domain} "
+            f"({addresses}) {'take' if len(down) > 1 else 'takes'} no connection on port "
+            f"{down[0].port}: {_why(down)}",
             _remedy_down(down, policy),
             _facts(down),
             severity=Severity.CRITICAL if every else None,
@@ -157,7 +157,8 @@ def _why(views: Iterable[TlsView]) -> str:
     """The most frequent trouble, in words."""
     troubles = Counter(view.trouble for view in views if view.trouble)
     trouble = troubles.most_common(1)[0][0]
-    detail = f" ({trouble.detail[:200]})" if trouble.detail else ""
+    told = trouble.kind in (Failure.REFUSED, Failure.RESET) or not trouble.detail
+    detail = "" if told else f" ({trouble.detail[:200]})"
     return f"{_WORDS.get(trouble.kind, trouble.kind.value)}{detail}"
 
 

@@ -106,14 +106,12 @@ def renewal_overdue(observation: Observation, policy: Policy, now: datetime) -> 
     Usual is at two thirds of the life in mode ``acme``, at half below ten days; in mode
     ``provider`` when the provider is known to do it, plus two days; elsewhere nothing is usual.
     """
-    if speaks(expiring, observation, policy, now) or speaks(expired, observation, policy, now):
-        return
     late = []
     for one in served(observation.tls):
         due = _renewed_with_left(one.leaf, policy)
         if due is not None and one.leaf.not_after - now < due:
             late.append(one)
-    if late:
+    if late and not any(speaks(c, observation, policy, now) for c in (expired, expiring)):
         left = late[0].leaf.not_after - now
         yield Problem(
             f"the certificate of {observation.domain} should have been renewed: "
@@ -261,8 +259,9 @@ def san_lost(observation: Observation, policy: Policy, now: datetime) -> Iterato
         return
     others = (s for s in policy.memory.sightings if s.certificate.fingerprint != leaf.fingerprint)
     previous = next(others, None)
-    lost = _lost(previous.certificate, leaf, policy) if previous else []
-    if previous and lost:
+    if previous is None:
+        return
+    if lost := _lost(previous.certificate, leaf, policy):
         yield Problem(
             f"the certificate of {observation.domain} no longer covers {listed(lost)}",
             have(policy, f"add {listed(lost)} to the next certificate, if links still use it"),

@@ -1,6 +1,6 @@
 """The chain that a domain serves: where it leads, and whether it is in order."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -16,10 +16,7 @@ from certwatch.core.x509 import has_weak_key, has_weak_signature
 @check("untrusted", Severity.CRITICAL, "no path leads to a trusted root, or a rule forbids it")
 def untrusted(observation: Observation, policy: Policy, now: datetime) -> Iterator[Problem]:
     """Silent where ``weak_key``, ``weak_signature`` or ``name_mismatch`` tells the only cause."""
-    verdicts = (TrustVerdict.UNTRUSTED, TrustVerdict.UNANCHORED, TrustVerdict.REJECTED)
-    faulty, path = _with(observation, *verdicts)
-    if path.verdict is TrustVerdict.REJECTED and _told_elsewhere(path, now):
-        return
+    faulty, path = _where(observation, lambda path: _distrusted(path, now))
     if faulty:
         yield Problem(
             f"browsers do not trust the certificate of {observation.domain}"
@@ -29,8 +26,13 @@ def untrusted(observation: Observation, policy: Policy, now: datetime) -> Iterat
         )
 
 
-def _told_elsewhere(path: Path, now: datetime) -> bool:
-    certificates = path.certificates
+def _distrusted(path: Path, now: datetime) -> bool:
+    if path.verdict is TrustVerdict.REJECTED:
+        return not _told_elsewhere(path.certificates, now)
+    return path.verdict in (TrustVerdict.UNTRUSTED, TrustVerdict.UNANCHORED)
+
+
+def _told_elsewhere(certificates: tuple[Certificate, ...], now: datetime) -> bool:
     if not certificates or out_of_date(certificates, now):
         return False
     weak = any(map(has_weak_key, certificates[:-1] or certificates))
@@ -39,7 +41,7 @@ def _told_elsewhere(path: Path, now: datetime) -> bool:
 
 @check("self_signed", Severity.CRITICAL, "the certificate is signed by itself")
 def self_signed(observation: Observation, policy: Policy, now: datetime) -> Iterator[Problem]:
-    faulty, path = _with(observation, TrustVerdict.SELF_SIGNED)
+    faulty, path = _where(observation, lambda path: path.verdict is TrustVerdict.SELF_SIGNED)
     if faulty:
         yield Problem(
             f"the certificate of {observation.domain} is signed by itself"
@@ -53,7 +55,8 @@ def self_signed(observation: Observation, policy: Policy, now: datetime) -> Iter
 def chain_incomplete(observation: Observation, policy: Policy, now: datetime) -> Iterator[Problem]:
     """Of a lone leaf whose issuer nobody knows both this and ``untrusted`` are said: it may be of a
     private CA."""
-    faulty, path = _with(observation, TrustVerdict.INCOMPLETE, TrustVerdict.UNANCHORED)
+    missing = (TrustVerdict.INCOMPLETE, TrustVerdict.UNANCHORED)
+    faulty, path = _where(observation, lambda path: path.verdict in missing)
     if faulty:
         leaf = faulty[0].leaf
         yield Problem(
@@ -127,9 +130,11 @@ def intermediate_expiring(
             return
 
 
-def _with(observation: Observation, *verdicts: TrustVerdict) -> tuple[tuple[Served, ...], Path]:
-    """The served certificates whose chain got such a verdict, and the path of the first."""
-    views = [view for view in observation.tls if view.path and view.path.verdict in verdicts]
+def _where(
+    observation: Observation, is_faulty: Callable[[Path], bool]
+) -> tuple[tuple[Served, ...], Path]:
+    """The served certificates whose path is faulty, and the first such path."""
+    views = [view for view in observation.tls if view.path and is_faulty(view.path)]
     path = next((view.path for view in views if view.path), Path(TrustVerdict.TRUSTED))
     return served(views), path
 

@@ -69,7 +69,7 @@ def test_an_address_that_takes_no_connection_is_down(kind):
     finding = only(tls(), broken(kind, address=SECOND))
     assert (finding.check, finding.severity) == ("address_down", WARNING)
     assert finding.facts == {"kind": kind, "failures": {SECOND: kind}}
-    assert "1 of 2 addresses" in finding.summary
+    assert f"1 of 2 addresses of {NAME} ({SECOND}) takes no connection" in finding.summary
 
 
 def test_when_all_are_down_there_is_no_https_at_all():

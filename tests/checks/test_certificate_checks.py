@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -198,7 +199,7 @@ def test_revoked():
 
 
 def test_weak_key_of_the_leaf_or_an_intermediate_but_not_the_root():
-    weak = {"key": "RSA 1024", "key_bits": 1024}
+    weak: dict[str, Any] = {"key": "RSA 1024", "key_bits": 1024}
     assert only(tls(certificate(**weak))).check == "weak_key"
     leaf, above, root = certificate(), certificate("ca", **weak), certificate("root", **weak)
     path = Path(TrustVerdict.TRUSTED, "", (leaf, above, root))

@@ -101,6 +101,13 @@ def test_untrusted_is_silent_where_another_check_tells_the_only_cause(credential
     assert sorted(codes(credential)) == sorted(found)
 
 
+def test_a_weak_address_does_not_hide_an_untrusted_one():
+    weak = RSA.issue(NAME, span=life(NOW, 90, 60), sha1=True)
+    found = {finding.check: finding for finding in findings(weak, issued(by=STRANGER))}
+    assert set(found) == {"weak_signature", "untrusted"}
+    assert found["untrusted"].facts["addresses"] == [SECOND]
+
+
 def test_a_certificate_without_any_name_is_a_mismatch_alone():
     seen = view(GOOD)
     leaf = replace(seen.chain[0], sans=())

@@ -1,6 +1,6 @@
 """Lives of every length: when they are renewed, when that gets late, how long they may be."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -29,16 +29,16 @@ def test_spans_by_lifetime(days, renewed, warning, critical):
 @pytest.mark.parametrize(
     ("made", "days"),
     [
-        ((2018, 2, 28), None),
-        ((2018, 3, 1), 825),
-        ((2020, 9, 1), 398),
-        ((2026, 3, 14), 398),
-        ((2026, 3, 15), 200),
-        ((2027, 3, 15), 100),
-        ((2029, 3, 15), 47),
-        ((9999, 1, 1), 47),
+        ("2018-02-28", None),
+        ("2018-03-01", 825),
+        ("2020-09-01", 398),
+        ("2026-03-14", 398),
+        ("2026-03-15", 200),
+        ("2027-03-15", 100),
+        ("2029-03-15", 47),
+        ("9999-01-01", 47),
     ],
 )
 def test_the_longest_allowed_life(made, days):
-    limit = longest_allowed(datetime(*made, tzinfo=UTC))
+    limit = longest_allowed(datetime.fromisoformat(f"{made}T00:00:00+00:00"))
     assert limit == (timedelta(days=days) if days else None)

@@ -172,7 +172,12 @@ def test_an_answer_is_kept_until_a_certificate_begins_or_ends(monkeypatch):
     store, chain = trust(), parsed(issued(by=by))
     asked = []
     real = TrustStore._path
-    monkeypatch.setattr(TrustStore, "_path", lambda *a: asked.append(1) or real(*a))
+
+    def path(*arguments):
+        asked.append(arguments)
+        return real(*arguments)
+
+    monkeypatch.setattr(TrustStore, "_path", path)
     for at in (NOW, NOW + 9 * DAY, NOW + 10 * DAY):
         assert store.verify(chain, at).verdict is TrustVerdict.TRUSTED
     assert len(asked) == 1

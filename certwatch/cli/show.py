@@ -1,0 +1,101 @@
+"""Everything certwatch knows of one domain: declared, seen, found, remembered."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from certwatch.cli.explain import facts_of, finding_lines
+from certwatch.cli.output import STYLES, minute, say
+from certwatch.core.model import Judged, Sighting, TlsView
+from certwatch.ports import Latest, StateChange
+from certwatch.reporting.documents import (
+    VERSION,
+    certificate_document,
+    domain_document,
+    instant,
+    inventory_entry,
+    trouble_text,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What is remembered of a domain: certificates newest first, states oldest first."""
+
+    sightings: Sequence[Sighting]
+    changes: Sequence[StateChange]
+
+
+def shown_document(latest: Latest, past: Past) -> dict[str, Any]:
+    """What ``domains show --json`` prints."""
+    return {
+        "version": VERSION,
+        **domain_document(latest),
+        "declared": inventory_entry(latest.domain),
+        "certificates": [_sighting_document(each) for each in past.sightings],
+        "changes": [
+            {"at": instant(each.at), "before": each.before, "after": each.after}
+            for each in past.changes
+        ],
+    }
+
+
+def _sighting_document(sighting: Sighting) -> dict[str, Any]:
+    return {
+        "certificate": certificate_document(sighting.certificate),
+        "first_seen_at": instant(sighting.first_seen_at),
+        "last_seen_at": instant(sighting.last_seen_at),
+    }
+
+
+def show_domain(latest: Latest, past: Past) -> None:
+    """Print one domain for people."""
+    judged = latest.judged
+    say(latest.domain.name, "bold")
+    _block("declared", _declared(latest))
+    if judged is None:
+        say(f"\nnever looked at\nnext: certwatch scan {latest.domain.name}")
+        return
+    since = f" since {minute(latest.since)}" if latest.since else ""
+    say(f"\n{judged.state}{since}", STYLES[judged.state])
+    _block(f"seen {minute(judged.observation.observed_at)}", _seen(judged))
+    opened = {each.finding.check: each.opened_at for each in latest.findings}
+    for finding in judged.findings:
+        finding_lines(finding, opened.get(finding.check))
+    _block("certificates seen", _certificates(past))
+    _block("changes of state", ((minute(c.at), f"{c.before} -> {c.after}") for c in past.changes))
+
+
+def _block(title: str, facts: Iterator[tuple[str, str]]) -> None:
+    if lines := [f"  {label:<20} {value}" for label, value in facts if value]:
+        say("\n".join((f"\n{title}", *lines)))
+
+
+def _declared(latest: Latest) -> Iterator[tuple[str, str]]:
+    for key, value in inventory_entry(latest.domain).items():
+        if key != "domain":
+            yield key, " ".join(value) if isinstance(value, list) else str(value or "")
+
+
+def _seen(judged: Judged) -> Iterator[tuple[str, str]]:
+    observation = judged.observation
+    yield "provider", judged.provider or ""
+    yield "mode", judged.mode or ""
+    yield "edge", judged.edge or ""
+    yield "DNS", " -> ".join((observation.domain, *observation.dns.cname_chain))
+    for view in observation.tls:
+        yield view.address, _address(view)
+    if observation.leaf:
+        yield from facts_of(observation.leaf, observation.observed_at)
+
+
+def _address(view: TlsView) -> str:
+    if view.trouble:
+        return f"port {view.port}: {trouble_text(view.trouble)}"
+    return f"port {view.port}: {view.version}, certificate {view.leaf.serial if view.leaf else '-'}"
+
+
+def _certificates(past: Past) -> Iterator[tuple[str, str]]:
+    for sighting in past.sightings:
+        span = f"{minute(sighting.first_seen_at)} to {minute(sighting.last_seen_at)}"
+        yield sighting.certificate.serial[:12], f"{span}, by {sighting.certificate.issuer}"
