@@ -17,7 +17,7 @@ COLUMNS = (
     Column("domain"),
     Column("left", whole=True),
     Column("behind"),
-    Column("finding"),
+    Column("finding", prose=True),
 )
 HOW_TO_ADD = (
     "the inventory is empty; add domains with `certwatch domains add click.brand.com`"

@@ -19,6 +19,7 @@ from certwatch.core.escape import terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 STYLES = {
     "critical": "bold red",
@@ -27,6 +28,7 @@ STYLES = {
     "ok": "green",
     "unknown": "magenta",
 }
+_WIDE = 120  # columns from which sentences have room beside the rest
 _AT_ONCE = 500  # rows laid out together, so that a table of 50,000 needs little memory
 
 
@@ -37,6 +39,7 @@ class Column:
     header: str
     stated: bool = False
     whole: bool = False  # never wrapped, however narrow the terminal
+    prose: bool = False  # sentences: below the row where the terminal is narrow
 
 
 @cache
@@ -94,20 +97,41 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> int:
 
 
 def _for_people(columns: Sequence[Column], rows: Sequence[Sequence[str]], header: bool) -> None:
-    from rich.table import Table
-    from rich.text import Text
+    if _console(False).width < _WIDE and columns[-1].prose:
+        _on_two_lines(columns, rows)
+    else:
+        _side_by_side(columns, rows, header)
 
-    grid = Table(
-        box=None, show_header=header, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0)
-    )
+
+def _side_by_side(columns: Sequence[Column], rows: Sequence[Sequence[str]], header: bool) -> None:
+    from rich.table import Table
+
+    grid = Table(box=None, show_header=header, header_style="dim", pad_edge=False)
     for column in columns:
         grid.add_column(column.header, overflow="fold", no_wrap=column.whole)
     for row in rows:
-        styles = [
-            STYLES.get(cell, "") if c.stated else "" for c, cell in zip(columns, row, strict=True)
-        ]
-        grid.add_row(*(Text(cell, style=style) for cell, style in zip(row, styles, strict=True)))
+        grid.add_row(*map(_cell, columns, row))
     _console(False).print(grid, soft_wrap=False)
+
+
+def _on_two_lines(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+    """The last column has a line of its own below the others."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    widths = [max(len(row[i]) for row in rows) for i in range(len(columns) - 1)]
+    for *cells, prose in rows:
+        padded = [c.ljust(width) for c, width in zip(cells, widths, strict=True)]
+        styled = (_cell(column, text) for column, text in zip(columns, padded, strict=False))
+        _console(False).print(Text("  ").join(styled))
+        if prose:
+            _console(False).print(Padding(Text(prose), (0, 0, 0, widths[0] + 2)), soft_wrap=False)
+
+
+def _cell(column: Column, text: str) -> "Text":
+    from rich.text import Text
+
+    return Text(text, style=STYLES.get(text.strip(), "") if column.stated else "")
 
 
 def _for_pipes(columns: Sequence[Column], rows: Sequence[Sequence[str]], header: bool) -> None:
@@ -136,11 +160,6 @@ def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
     with Progress(*columns, console=_console(True), transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda: bar.advance(task)
-
-
-def day(at: datetime | None) -> str:
-    """A date for a table, empty when there is none."""
-    return f"{at:%Y-%m-%d}" if at else ""
 
 
 def minute(at: datetime | None) -> str:

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -97,18 +96,18 @@ def page(session: Session, built: "Report", format_: Format) -> Iterator[str]:
 
 def write_whole(path: Path, parts: Iterable[str]) -> None:
     """Write a file whole or not at all. Raises CertwatchError when it cannot be written."""
+    device = path.exists() and not path.is_file()  # written to, never replaced
+    draft = path if device else path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=path.name, delete=False
-        ) as file:
-            try:
+        try:
+            with draft.open("w", encoding="utf-8") as file:
                 file.writelines(parts)
-                file.flush()
-                os.replace(file.name, path)
-            except BaseException:
-                os.unlink(file.name)
-                raise
+            if not device:
+                draft.replace(path)
+        finally:
+            if not device:
+                draft.unlink(missing_ok=True)
     except OSError as error:
         raise CertwatchError(f"{path} cannot be written ({error.strerror})") from None
 

@@ -50,6 +50,7 @@ def scan(
 def sweep_over(app: "App", store: "Store", domains: Sequence[TrackingDomain]) -> "Sweep":
     """One sweep with a progress bar; no domains, no network."""
     from certwatch.app import run
+    from certwatch.cli.watched import WatchedProber
     from certwatch.services.scan import Sweep
     from certwatch.services.scan import scan as look_at_all
 
@@ -61,11 +62,10 @@ def sweep_over(app: "App", store: "Store", domains: Sequence[TrackingDomain]) ->
             journey = look_at_all(
                 domains,
                 store=store,
-                prober=app.prober(),
+                prober=WatchedProber(app.prober(), step),
                 clock=app.clock,
                 house=app.house,
                 concurrency=app.settings.probe.concurrency,
-                on_look=lambda judged: step(),
             )
             return run(journey)
     except KeyboardInterrupt:

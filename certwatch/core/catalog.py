@@ -5,8 +5,9 @@ one ESP or CDN a file, and users add rows of their own in the settings.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TypeVar
 
 from certwatch.core.model import HttpView, Mode
 from certwatch.core.names import below
@@ -114,12 +115,22 @@ class Edge:
         return any(has_header(answer, mark) for mark in self.headers)
 
 
+Row = TypeVar("Row")
+
+_REMEMBERED = 10_000  # CNAME targets: a few serve nearly all domains of a sweep
+
+Owners = dict[str, "Provider | None"]
+Fronts = dict[str, "Edge | None"]
+
+
 @dataclass(frozen=True, slots=True)
 class Catalog:
     """All providers and edges in force: the built-in rows and those of the settings."""
 
     providers: tuple[Provider, ...]
     edges: tuple[Edge, ...]
+    _owners: Owners = field(default_factory=dict, init=False, repr=False, compare=False)
+    _fronts: Fronts = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def provider(self, name: str | None) -> Provider | None:
         """The provider of that name, if it is known."""
@@ -131,11 +142,23 @@ class Catalog:
 
     def owner(self, target: str) -> Provider | None:
         """The first provider that a CNAME target belongs to."""
-        return next((row for row in self.providers if row.target(target)), None)
+        if target not in self._owners:
+            found = next((row for row in self.providers if row.target(target)), None)
+            _remember(self._owners, target, found)
+        return self._owners[target]
 
     def edge_of(self, target: str) -> Edge | None:
         """The first edge that a CNAME target belongs to."""
-        return next((row for row in self.edges if row.owns(target)), None)
+        if target not in self._fronts:
+            found = next((row for row in self.edges if row.owns(target)), None)
+            _remember(self._fronts, target, found)
+        return self._fronts[target]
+
+
+def _remember(answers: dict[str, Row | None], target: str, found: Row | None) -> None:
+    if len(answers) >= _REMEMBERED:
+        answers.clear()
+    answers[target] = found
 
 
 def matching(signatures: Iterable[Signature], answer: HttpView) -> Signature | None:

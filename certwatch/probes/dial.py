@@ -15,6 +15,9 @@ from certwatch.probes.trouble import Failed
 LIMIT = 262_144  # bytes taken over one connection
 _PATIENCE = 4  # timeouts that one look may spend with connections open
 _GIVE_UP_AFTER = 8  # connections in a row that ran into the timeout
+_IDLE = 8  # connections that wait at one place for their next question
+
+Place = tuple[str, int, str]  # address, port, SNI
 
 # How servers say that nothing they were shown will do; some just hang up.
 _NO_COMMON_ALERTS = ("handshake_failure", "insufficient_security")
@@ -37,6 +40,7 @@ class Addresses:
             lambda: asyncio.Semaphore(per_address)
         )
         self._silent: defaultdict[tuple[str, int], int] = defaultdict(int)
+        self._idle: defaultdict[Place, list[Link]] = defaultdict(list)
 
     def slot(self, address: str) -> asyncio.Semaphore:
         """The right to connect to an address. Raises Failed for one that is refused."""
@@ -50,6 +54,28 @@ class Addresses:
             self._silent[address, port] += 1
         else:
             self._silent.pop((address, port), None)
+
+    def lend(self, place: Place) -> Link | None:
+        """A connection that an earlier look has left open there, if one is still usable."""
+        while self._idle[place]:
+            link = self._idle[place].pop()
+            if link.reuse(LIMIT):
+                return link
+            link.close()
+        return None
+
+    def take_back(self, place: Place, link: Link) -> None:
+        """Keep a connection for the next look that needs it, or close it."""
+        if link.kept and len(self._idle[place]) < _IDLE:
+            self._idle[place].append(link)
+        else:
+            link.close()
+
+    def close(self) -> None:
+        """Close the connections that nobody uses."""
+        for link in (one for several in self._idle.values() for one in several):
+            link.close()
+        self._idle.clear()
 
     def check(self, address: str, port: int) -> None:
         """Raises Failed for an address that counts as silent."""
@@ -100,6 +126,31 @@ class Dialler:
                 with closing(await self._agree(address, port, sni, offer, limit)) as link:
                     self._addresses.note(address, port, silent=False)
                     yield link
+            finally:
+                self._end()
+
+    @asynccontextmanager
+    async def borrow_tls(self, address: str, port: int, sni: str) -> AsyncIterator[Link]:
+        """A connection under TLS that many looks ask one after the other. Raises Failed.
+
+        It may be one that the other side is about to close: then ``link.kept`` was True before the
+        question, and asking again is worth it.
+        """
+        place = (address, port, sni)
+        async with self._addresses.slot(address):
+            self._begin()
+            try:
+                link = self._addresses.lend(place)
+                if link is None:
+                    link = await self._agree(address, port, sni, Offer.USUAL, LIMIT)
+                    self._addresses.note(address, port, silent=False)
+                try:
+                    yield link
+                except BaseException:
+                    link.kept = False
+                    raise
+                finally:
+                    self._addresses.take_back(place, link)
             finally:
                 self._end()
 

@@ -52,6 +52,7 @@ async def get(
 ) -> Answer:
     """Ask for a target and read the answer, ``keep`` bytes of its body at most. Raises Failed.
 
+    A link that is to be kept is asked to stay open; then it says whether it may be used again.
     The head must arrive within ``timeout`` seconds, 16 KB and 100 headers, interim answers
     included. A body that is slow, endless or broken off is no failure: what came is kept.
     """
@@ -61,9 +62,10 @@ async def get(
     complete = False
     try:
         async with asyncio.timeout(timeout):
-            link.send(_request(connection, host, target, agent))
+            link.send(_request(connection, host, target, agent, keep_alive=link.kept))
             response = await _head(link, connection)
             complete = await _read_body(link, connection, body, keep)
+            link.kept = complete and _stays_open(connection)
     except TimeoutError:
         if response is None:
             raise Failed(Failure.TIMEOUT, "no HTTP answer") from None
@@ -73,13 +75,20 @@ async def get(
     return _answer(response, bytes(body[:keep]), complete)
 
 
-def _request(connection: h11.Connection, host: str, target: str, agent: str) -> bytes:
+def _stays_open(connection: h11.Connection) -> bool:
+    ended = connection.our_state is h11.DONE and connection.their_state is h11.DONE
+    return ended and connection.trailing_data == (b"", False)
+
+
+def _request(
+    connection: h11.Connection, host: str, target: str, agent: str, *, keep_alive: bool
+) -> bytes:
     headers = [
         ("Host", host),
         ("User-Agent", agent),
         ("Accept", "*/*"),
         ("Accept-Encoding", "identity"),
-        ("Connection", "close"),
+        ("Connection", "keep-alive" if keep_alive else "close"),
     ]
     try:
         asked = connection.send(h11.Request(method="GET", target=target, headers=headers))

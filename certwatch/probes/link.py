@@ -22,10 +22,12 @@ _CHUNK = 65_536
 class Link(asyncio.Protocol):
     """A connection for one reader at a time. Reading stops the flow when nobody takes the bytes.
 
-    ``limit`` caps all bytes that are taken from the other side.
+    ``limit`` caps all bytes that are taken from the other side. ``kept`` says that the connection
+    is to serve another question after this one.
     """
 
     def __init__(self, limit: int) -> None:
+        self.kept = False
         self._left = limit
         self._waiter: asyncio.Future[None] | None = None
         self._tls: SSL.Connection | None = None
@@ -156,6 +158,17 @@ class Link(asyncio.Protocol):
         assert self._tls is not None
         with suppress(SSL.WantReadError):
             self._transport.write(self._tls.bio_read(_CHUNK))
+
+    def reuse(self, limit: int) -> bool:
+        """Make a kept connection ready for its next question.
+
+        False when it has ended meanwhile, or holds bytes that nobody asked for.
+        """
+        self._left = limit
+        try:
+            return not self._ended and self._error is None and self._take() is None
+        except Failed:
+            return False
 
     def close(self) -> None:
         """Drop the connection at once."""

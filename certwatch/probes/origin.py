@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from certwatch.core.model import HttpView, OriginView, TlsView
+from certwatch.core.model import Failure, HttpView, OriginView, TlsView, Trouble
 from certwatch.probes import tls
 from certwatch.probes.dial import Dialler
+from certwatch.probes.http import Answer
 from certwatch.probes.resolver import Resolver
 from certwatch.probes.tls import Verify
 from certwatch.probes.trouble import Failed
@@ -62,10 +63,19 @@ class Origin:
             if self.scheme == "http":
                 async with dialler.open(address, self.port) as link:
                     return None, http_view(address, url, await web.ask_on(link, url))
-            async with dialler.open_tls(address, self.port, self.host) as link:
-                shaken = tls.view(link, address, self.port, verify, now)
-                return shaken, http_view(address, url, await web.ask_on(link, url))
+            while True:  # a connection kept from an earlier look may have been closed meanwhile
+                async with dialler.borrow_tls(address, self.port, self.host) as link:
+                    used, link.kept = link.kept, True
+                    shaken = tls.view(link, address, self.port, verify, now)
+                    answer = await web.ask_on(link, url)
+                    link.kept = link.kept and isinstance(answer, Answer)
+                if not (used and _closed(answer)):
+                    return shaken, http_view(address, url, answer)
         except Failed as failure:
             if self.scheme == "http":
                 return None, http_view(address, url, failure.trouble)
             return TlsView(address=address, port=self.port, trouble=failure.trouble), None
+
+
+def _closed(answer: Answer | Trouble) -> bool:
+    return isinstance(answer, Trouble) and answer.kind in (Failure.EOF, Failure.RESET)

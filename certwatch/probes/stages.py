@@ -58,6 +58,7 @@ class Shared:
         await self.parents.close()
         if self.revocations is not None:
             await self.revocations.close()
+        self.addresses.close()
 
 
 T = TypeVar("T")

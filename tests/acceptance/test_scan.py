@@ -165,6 +165,8 @@ def test_a_report_cannot_be_sent_yet_nor_written_anywhere(scanned):
     assert "later version" in scanned.house("report", "--send", code=2).err
     scanned.house("report", "--since", "soon", code=2)
     assert "cannot be written" in scanned.house("report", "--out", "/dev/null/x", code=3).err
+    scanned.house("report", "--out", "/dev/null", code=1)
+    assert Path("/dev/null").is_char_device()
 
 
 def test_the_doctor_examines_everything(lab):

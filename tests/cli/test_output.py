@@ -48,6 +48,15 @@ def test_states_are_coloured_on_a_terminal(terminal, capsys):
     assert capsys.readouterr().out.count("\x1b[1;31m") == 1
 
 
+def test_sentences_go_below_the_row_on_a_narrow_terminal(terminal, capsys):
+    sentence = "the certificate expired " * 5
+    table((Column("state", stated=True), Column("finding", prose=True)), [("ok", sentence)])
+    first, *below = capsys.readouterr().out.splitlines()
+    assert "certificate" not in first
+    assert all(line.startswith("    ") and len(line) <= 60 for line in below)
+    assert " ".join(line.strip() for line in below) == sentence.strip()
+
+
 def test_no_color_is_respected(terminal, monkeypatch, capsys):
     monkeypatch.setenv("NO_COLOR", "1")
     table(COLUMNS, [("critical", "expired")])
