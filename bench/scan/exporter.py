@@ -1,7 +1,7 @@
 """The peer: Debian's prometheus-blackbox-exporter, one core, driven by curl on the other.
 
-It does what certwatch's certificate sweep does except verify: resolve the name, shake hands, read
-the chain. As root it resolves through the same nameserver (its own /etc/resolv.conf in a private
+It does what certwatch's certificate sweep does: resolve the name, shake hands, read the chain and
+verify it. As root it resolves through the same nameserver (its own /etc/resolv.conf in a private
 mount namespace); otherwise it is handed the addresses and spared that work.
 """
 
@@ -21,7 +21,7 @@ _MODULES = """modules:
   tls:
     prober: tcp
     timeout: 10s
-    tcp: {tls: true, preferred_ip_protocol: ip4, tls_config: {insecure_skip_verify: true}}
+    tcp: {tls: true, preferred_ip_protocol: ip4, tls_config: {ca_file: roots.pem}}
 """
 _BIND = 'mount --bind "$1" /etc/resolv.conf && shift && exec "$@"'
 
