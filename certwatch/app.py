@@ -27,7 +27,6 @@ from certwatch.core.x509 import parse_pem
 from certwatch.edges import EDGES
 from certwatch.errors import CertificateError, SettingsError
 from certwatch.ports import Clock
-from certwatch.probes import upstream
 from certwatch.probes.look import NetworkProber
 from certwatch.providers import PROVIDERS
 from certwatch.resources import resource
@@ -97,6 +96,8 @@ class App:
         return await doctor(self._patient(settings_file))
 
     def _patient(self, settings_file: Path | None) -> Patient:
+        from certwatch.probes import upstream  # brings httpx, which no other command needs
+
         settings = self.settings
         timeout = settings.probe.timeout.total_seconds()
         mail, slack = settings.email, settings.slack
