@@ -20,12 +20,13 @@ url = {database}
 
 [dns]
 nameservers = [{nameserver}]
-timeout = "1s"
+timeout = "3s"
 
 [probe]
+concurrency = 16  # the world shares this machine with its visitor: a busy one must not look broken
 https_port = {https_port}
 http_port = {http_port}
-timeout = "2s"
+timeout = "4s"
 trust_roots = {roots}
 allow_private_addresses = true  # the whole lab is on loopback
 accept_ca = [{organization}]

@@ -138,8 +138,8 @@ def _versions(legacy: bool, only: ssl.TLSVersion | None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_ciphers(_ANY_STRENGTH)
     context.set_alpn_protocols(["http/1.1"])
-    if legacy:
-        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    lowest = ssl.TLSVersion.MINIMUM_SUPPORTED if legacy else ssl.TLSVersion.TLSv1_2
+    context.minimum_version = lowest  # what it is without that depends on the distribution
     if only:
         context.minimum_version = context.maximum_version = only
     return context

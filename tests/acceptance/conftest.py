@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import certwatch
-from certwatch.cli.demo.stage import PATIENCE, Stage, staged
+from certwatch.cli.demo.stage import Stage, staged
 
 TIMEOUT = 120  # seconds; a command that takes longer hangs
 
@@ -112,7 +112,7 @@ def settled(folder: Path, stage: Stage) -> House:
     """A folder with a database of its own and the settings of the world."""
     text = (stage.world.folder / "certwatch.toml").read_text(encoding="utf-8")
     (folder / "certwatch.toml").write_text(text, encoding="utf-8")
-    house = House(folder, PATIENCE | {"CERTWATCH_STORE__URL": "sqlite:///certwatch.db"})
+    house = House(folder, {"CERTWATCH_STORE__URL": "sqlite:///certwatch.db"})
     house("init")
     return house
 

@@ -135,6 +135,7 @@ def server_context(pem: Path) -> ssl.SSLContext:
     """TLS for a server with this certificate and key."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(pem)
     return context
 

@@ -12,12 +12,6 @@ from certwatch.lab.world import World
 
 T = TypeVar("T")
 
-PATIENCE = {  # the world shares this machine with its visitor: a busy one must not look broken
-    "CERTWATCH_PROBE__CONCURRENCY": "16",
-    "CERTWATCH_PROBE__TIMEOUT": "4s",
-    "CERTWATCH_DNS__TIMEOUT": "3s",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Stage:

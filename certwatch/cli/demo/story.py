@@ -6,7 +6,7 @@ from pathlib import Path
 
 from certwatch.app import compose
 from certwatch.cli.demo.acts import Act, play
-from certwatch.cli.demo.stage import PATIENCE, Stage, staged
+from certwatch.cli.demo.stage import Stage, staged
 from certwatch.cli.looks import in_order, print_looks, worst_first
 from certwatch.cli.output import note, say
 from certwatch.cli.report import Format, build, default_path, page, write_whole
@@ -72,7 +72,7 @@ def tell(folder: Path, *, aloud: bool) -> Story:
 def _session(folder: Path) -> Session:
     """certwatch with the world's settings alone, whatever this shell's environment says."""
     session = Session(config=folder / "certwatch.toml")
-    session.app = compose(load_settings(session.config, environ=PATIENCE))
+    session.app = compose(load_settings(session.config, environ={}))
     session.app.upgrade_store()
     return session
 
