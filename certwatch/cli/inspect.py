@@ -57,7 +57,7 @@ def inspect(
     if pem is not None:
         chain = _chain_of_file(pem)
     else:
-        served_host, chain = _chain_of_server(app, str(target))
+        served_host, chain = _chain_of_server(app, str(target), host)
         host = host or served_host
     inspection = inspect_chain(chain, host, moment, app.trust(), app.house)
     if json_:
@@ -90,10 +90,8 @@ def _host(text: str) -> str:
     """A DNS name in its normal form, or an IP address."""
     from certwatch.core.names import normalise
 
-    try:
-        return str(ip_address(text.strip("[]")))
-    except ValueError:
-        return normalise(text)
+    text = text.strip("[]")
+    return str(ip_address(text)) if _is_address(text) else normalise(text)
 
 
 def _chain_of_file(path: Path) -> Chain:
@@ -107,15 +105,16 @@ def _chain_of_file(path: Path) -> Chain:
         raise UsageError(f"{path}: {error}") from None
 
 
-def _chain_of_server(app: "App", target: str) -> tuple[str, Chain]:
+def _chain_of_server(app: "App", target: str, name: str | None) -> tuple[str, Chain]:
     """The host, and what the first of its addresses that answers serves.
 
-    Raises CertwatchError when none does: then there is nothing to inspect.
+    An address as target is asked for the name, if there is one: so a server can be inspected before
+    DNS leads to it. Raises CertwatchError when none answers: then there is nothing to inspect.
     """
     from certwatch.app import run
 
     host, port = _server(target, app.settings.probe.https_port)
-    seen = run(_look(_probing(app, https_port=port), TrackingDomain(name=host)))
+    seen = run(_look(_probing(app, https_port=port), host, name))
     served = next((view.chain for view in seen.tls if view.chain), None)
     if served is None:
         raise CertwatchError(f"{host}:{port} shows no certificate ({_why(seen)})")
@@ -124,17 +123,27 @@ def _chain_of_server(app: "App", target: str) -> tuple[str, Chain]:
 
 def _server(target: str, default_port: int) -> tuple[str, int]:
     from certwatch.core.identify import host_port
-    from certwatch.core.names import normalise
 
     host, port = host_port(target)
     if port is not None and not 0 < port < 65536:
         raise UsageError(f"{target!r} has no port from 1 to 65535")
-    return normalise(host), default_port if port is None else port
+    return _host(host), default_port if port is None else port
 
 
-async def _look(app: "App", domain: TrackingDomain) -> Observation:
+async def _look(app: "App", host: str, name: str | None) -> Observation:
+    now = app.clock.now()
     async with app.prober(certificates_only=True).sweep() as looks:
-        return await looks.look(domain, app.clock.now())
+        if name and _is_address(host):
+            return await looks.look_at(host, TrackingDomain(name=name), now)
+        return await looks.look(TrackingDomain(name=host), now)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _why(seen: Observation) -> str:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
-from certwatch.core.model import Observation, TrackingDomain
+from certwatch.core.model import DnsStatus, DnsView, Observation, TrackingDomain
 from certwatch.ports import Ask
 from certwatch.probes import dns, http
 from certwatch.probes.crl import Revocations, Shelf
@@ -106,6 +106,11 @@ class Sweep:
         if self._brief:
             return await look.certificates()
         return await look.everything(self._ask(domain, seen))
+
+    async def look_at(self, address: str, domain: TrackingDomain, now: datetime) -> Observation:
+        """Shake hands for a domain with this address alone, whatever DNS says."""
+        pinned = DnsView(status=DnsStatus.OK, addresses=(address,))
+        return await Look(self._shared, domain, pinned, now).certificates()
 
     async def resolver_answers(self) -> bool:
         """Whether any nameserver of ours answers anything at all."""

@@ -75,6 +75,13 @@ def test_a_server(lab, stage):
     assert "not valid" in lab("inspect", "click.expired.test", code=1).out
 
 
+def test_a_server_before_dns_leads_to_it(lab, stage):
+    address = stage.world.servers["acme_edge"].address
+    named = lab("inspect", address, "--name", "t.juniper.test", "--json").json
+    assert named["valid"] is True
+    assert lab("inspect", address, "--json", code=1).json["valid"] is False
+
+
 def test_a_server_that_shows_nothing(lab):
     assert "nxdomain" in lab("inspect", "click.nowhere.test", code=3).err
     assert "refused" in lab("inspect", "click.aurora.test:1", code=3).err
