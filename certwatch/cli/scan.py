@@ -50,7 +50,6 @@ def scan(
 def sweep_over(app: "App", store: "Store", domains: Sequence[TrackingDomain]) -> "Sweep":
     """One sweep with a progress bar; no domains, no network."""
     from certwatch.app import run
-    from certwatch.cli.watched import WatchedProber
     from certwatch.services.scan import Sweep
     from certwatch.services.scan import scan as look_at_all
 
@@ -62,14 +61,15 @@ def sweep_over(app: "App", store: "Store", domains: Sequence[TrackingDomain]) ->
             journey = look_at_all(
                 domains,
                 store=store,
-                prober=WatchedProber(app.prober(), step),
+                prober=app.prober(),
                 clock=app.clock,
                 house=app.house,
                 concurrency=app.settings.probe.concurrency,
+                on_look=step,
             )
             return run(journey)
     except KeyboardInterrupt:
-        complain("what was stored so far is kept")
+        complain("what was seen so far is kept")
         raise
 
 

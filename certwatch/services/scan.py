@@ -98,7 +98,7 @@ class _Run:
     house: HousePolicy
     checks: Sequence[Check]
     aliases: Mapping[str, int]
-    on_look: Callable[[Judged], None]
+    on_look: Callable[[], None]
     states: dict[str, State] = field(default_factory=dict)
     offsets: dict[str, timedelta] = field(default_factory=dict)  # of our clock, by address
     waiting: list[Look] = field(default_factory=list)
@@ -107,6 +107,7 @@ class _Run:
 
     async def take(self, look: Look) -> None:
         """Take in one look; a full batch is judged and stored."""
+        self.on_look()
         observation = look[1]
         self.offsets.update(clock_offset(observation))
         if is_dark(observation):
@@ -127,9 +128,7 @@ class _Run:
             memories = await asyncio.to_thread(self.store.memories, names)
             judged = [self._judged(look, memories, blind) for look in batch]
             await asyncio.to_thread(self.store.save, self.sweep, judged)
-        for each in judged:
-            self.states[each.domain.name] = each.state
-            self.on_look(each)
+        self.states |= {each.domain.name: each.state for each in judged}
 
     def _judged(self, look: Look, memories: Mapping[str, Memory], blind: bool) -> Judged:
         domain, observation = look
@@ -150,11 +149,12 @@ async def scan(
     house: HousePolicy,
     concurrency: int,
     checks: Sequence[Check] = CHECKS,
-    on_look: Callable[[Judged], None] = lambda judged: None,
+    on_look: Callable[[], None] = lambda: None,
 ) -> Sweep:
-    """Look at all these domains now; ``on_look`` hears of each judged look.
+    """Look at all these domains now; ``on_look`` is called after each look, for progress.
 
     Raises StoreError when what was seen cannot be kept; whole batches are kept or none of them.
+    When cancelled it first keeps what was seen.
     """
     started_at = clock.now()
     run = _Run(
@@ -166,7 +166,11 @@ async def scan(
         on_look=on_look,
     )
     async with prober.sweep() as looks:
-        await _look_at_all(iter(domains), looks, clock, run, concurrency)
+        try:
+            await _look_at_all(iter(domains), looks, clock, run, concurrency)
+        except asyncio.CancelledError:
+            await run.keep(run.waiting)
+            raise
         answers = await looks.resolver_answers() if run.dark else True
     sickness = sick(len(domains), len(run.dark), answers)
     await run.keep(run.waiting)
