@@ -13,6 +13,7 @@ from certwatch.core.model import (
     Judged,
     Memory,
     Observation,
+    ResolverState,
     State,
     TrackingDomain,
 )
@@ -33,8 +34,8 @@ class Looks(Protocol):
         """Look once; never raises for what the network does."""
         ...
 
-    async def resolver_answers(self) -> bool:
-        """Whether any nameserver of ours answers anything at all."""
+    async def resolver_state(self) -> ResolverState:
+        """How our own nameservers do now."""
         ...
 
 

@@ -8,7 +8,15 @@ from statistics import median
 from certwatch.checks import registry
 from certwatch.checks.registry import Code
 from certwatch.core.durations import format_duration
-from certwatch.core.model import DnsStatus, Failure, Finding, HttpView, Observation, Severity
+from certwatch.core.model import (
+    DnsStatus,
+    Failure,
+    Finding,
+    HttpView,
+    Observation,
+    ResolverState,
+    Severity,
+)
 
 CHECK_CRASHED = registry.CRASHED  # so that the codes of this family are complete
 STALE = Code("stale", "ours", Severity.WARNING, "no look for three intervals")
@@ -53,18 +61,32 @@ def is_dark(observation: Observation) -> bool:
     return all(trouble is not None and trouble.kind in _DARK for trouble in troubles)
 
 
-def sick(total: int, dark: int, resolver_answers: bool) -> Finding | None:
-    """The finding when a sweep of ``total`` looks fails on our side: no resolver of ours answers
-    and a look is dark, or more than half of at least five looks are dark."""
-    no_dns = not resolver_answers and dark > 0
-    if not no_dns and (total < FEWEST_LOOKS or dark * 2 <= total):
+def is_lost(observation: Observation) -> bool:
+    """Whether a domain does not exist at all, as far as our nameservers know."""
+    dns = observation.dns
+    return dns.status is DnsStatus.NXDOMAIN and not dns.cname_chain
+
+
+def sick(total: int, dark: int, lost: int, resolver: ResolverState) -> Finding | None:
+    """The finding when a sweep of ``total`` looks fails on our side.
+
+    No resolver of ours answers and a look is dark; or, of at least five looks, more than half are
+    dark, or more than half are lost while our resolver does not know even the root of DNS.
+    """
+    many = total >= FEWEST_LOOKS
+    if dark and resolver is ResolverState.SILENT:
+        failed, cause = dark, "no nameserver of ours answers"
+    elif many and lost * 2 > total and resolver is ResolverState.LOST:
+        failed, cause = lost, "our nameservers do not know even the root of DNS"
+    elif many and dark * 2 > total:
+        failed, cause = dark, "they fail all at once"
+    else:
         return None
-    cause = "no nameserver of ours answers" if no_dns else "they fail all at once"
     return MONITOR_SICK.finding(
-        f"{dark} of {total} looks saw nothing at all, and {cause}: certwatch is cut off, "
+        f"{failed} of {total} looks saw nothing at all, and {cause}: certwatch is cut off, "
         "so the domains' state is unknown",
         "check this machine's network, firewall and resolvers: `certwatch doctor`",
-        {"total": total, "dark": dark, "resolver_answers": resolver_answers},
+        {"total": total, "dark": dark, "lost": lost, "resolver": resolver.value},
     )
 
 

@@ -130,6 +130,14 @@ class DnsStatus(StrEnum):
     UNREACHABLE = "unreachable"  # no nameserver took the question: our side
 
 
+class ResolverState(StrEnum):
+    """How our own nameservers do, asked for the root of DNS."""
+
+    WELL = "well"
+    LOST = "lost"  # they answer, but do not know even the root: no name exists for them
+    SILENT = "silent"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaaView:
     """The CAA record set that applies (RFC 8659 section 3); empty ``records`` permit everyone."""

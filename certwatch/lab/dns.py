@@ -71,7 +71,8 @@ class Zone(UserDict[str, tuple[str, ...]]):
         found = [text for text in self.data.get(name, ()) if text.startswith(prefix)]
         if not found:
             return None
-        return dns.rrset.from_rdata_list(f"{name}.", TTL, [_rdata(text) for text in found])
+        owner = name if name == "." else f"{name}."
+        return dns.rrset.from_rdata_list(owner, TTL, [_rdata(text) for text in found])
 
 
 class DnsServer:

@@ -70,6 +70,7 @@ class World:
                 Server(address="127.0.0.1", respond=self._publish)
             )
             self.https_port, self.http_port = first.https_port or 0, first.http_port or 0
+            self.dns.zone["."] = ("NS a.root.test.",)
             self.dns.zone[CRL_HOST] = ("A 127.0.0.1",)
             self.authorities = Authorities(self.now, f"http://{CRL_HOST}:{self.http_port}")
             self._client = _trusting(pem([self.authorities.root.certificate]))

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
-from certwatch.core.model import DnsStatus, DnsView, Observation, TrackingDomain
+from certwatch.core.model import DnsStatus, DnsView, Observation, ResolverState, TrackingDomain
 from certwatch.ports import Ask
 from certwatch.probes import dns, http
 from certwatch.probes.crl import Revocations, Shelf
@@ -112,6 +112,6 @@ class Sweep:
         pinned = DnsView(status=DnsStatus.OK, addresses=(address,))
         return await Look(self._shared, domain, pinned, now).certificates()
 
-    async def resolver_answers(self) -> bool:
-        """Whether any nameserver of ours answers anything at all."""
-        return await self._shared.resolver.answers_at_all()
+    async def resolver_state(self) -> ResolverState:
+        """How our own nameservers do now."""
+        return await self._shared.resolver.state()

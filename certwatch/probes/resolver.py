@@ -8,7 +8,7 @@ from typing import cast
 import dns.exception
 import dns.resolver
 
-from certwatch.core.model import CaaView, DnsStatus
+from certwatch.core.model import CaaView, DnsStatus, ResolverState
 from certwatch.core.names import parents
 from certwatch.probes import guard, wire
 from certwatch.probes.exchange import Exchange, Nameserver
@@ -137,7 +137,10 @@ class Resolver:
                 return CaaView(status=answer.status, found_at=candidate)
         return CaaView(status=DnsStatus.OK)
 
-    async def answers_at_all(self) -> bool:
-        """Whether any nameserver answers anything at all, asked afresh."""
+    async def state(self) -> ResolverState:
+        """How the nameservers do, asked afresh for the root: a closed network may hide it."""
         reply = await self._exchange.ask(".", wire.NS)
-        return reply.status not in (DnsStatus.TIMEOUT, DnsStatus.UNREACHABLE)
+        if reply.status in (DnsStatus.TIMEOUT, DnsStatus.UNREACHABLE):
+            return ResolverState.SILENT
+        knows = any(rdtype == wire.NS for _, rdtype in reply.values)
+        return ResolverState.WELL if knows else ResolverState.LOST

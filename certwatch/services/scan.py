@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from certwatch.checks import CHECKS
-from certwatch.checks.ours import clock_offset, clock_skew, is_dark, sick
+from certwatch.checks.ours import clock_offset, clock_skew, is_dark, is_lost, sick
 from certwatch.checks.registry import Check, judge
 from certwatch.core.model import (
     DnsStatus,
@@ -103,6 +103,7 @@ class _Run:
     offsets: dict[str, timedelta] = field(default_factory=dict)  # of our clock, by address
     waiting: list[Look] = field(default_factory=list)
     dark: list[Look] = field(default_factory=list)
+    lost: list[Look] = field(default_factory=list)
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def take(self, look: Look) -> None:
@@ -110,8 +111,8 @@ class _Run:
         self.on_look()
         observation = look[1]
         self.offsets.update(clock_offset(observation))
-        if is_dark(observation):
-            self.dark.append(look)
+        if is_dark(observation) or is_lost(observation):
+            (self.dark if is_dark(observation) else self.lost).append(look)
             return
         self.waiting.append(look)
         if len(self.waiting) >= BATCH:
@@ -171,11 +172,11 @@ async def scan(
         except asyncio.CancelledError:
             await run.keep(run.waiting)
             raise
-        answers = await looks.resolver_answers() if run.dark else True
-    sickness = sick(len(domains), len(run.dark), answers)
+        sickness = await _sickness(run, looks, len(domains))
     await run.keep(run.waiting)
-    for start in range(0, len(run.dark), BATCH):
-        await run.keep(run.dark[start : start + BATCH], blind=sickness is not None)
+    doubtful = [*run.dark, *run.lost]
+    for start in range(0, len(doubtful), BATCH):
+        await run.keep(doubtful[start : start + BATCH], blind=sickness is not None)
     skew = clock_skew(list(run.offsets.values()), house.thresholds.clock_skew)
     found = (everywhere(house, finding) for finding in (sickness, skew) if finding)
     findings = tuple(finding for finding in found if finding)
@@ -188,6 +189,12 @@ async def scan(
     )
     await asyncio.to_thread(store.end_sweep, run.sweep, result.finished_at, result.counts, findings)
     return result
+
+
+async def _sickness(run: _Run, looks: Looks, total: int) -> Finding | None:
+    if not (run.dark or run.lost):
+        return None
+    return sick(total, len(run.dark), len(run.lost), await looks.resolver_state())
 
 
 async def _look_at_all(

@@ -5,7 +5,7 @@ import pytest
 from certwatch.checks import ours
 from certwatch.checks.ours import clock_offset, clock_skew, is_dark, sick, stale
 from certwatch.checks.registry import Problem, check, checks_of, codes_of, crashed, judge
-from certwatch.core.model import DnsStatus, Failure, Severity
+from certwatch.core.model import DnsStatus, Failure, ResolverState, Severity
 from tests.factories import (
     HOST,
     NOW,
@@ -93,22 +93,29 @@ def test_looks_that_saw_something(changes):
     assert not is_dark(observation(**changes))
 
 
+WELL, LOST, SILENT = ResolverState
+
+
 @pytest.mark.parametrize(
-    ("total", "dark", "resolver_answers", "expected"),
+    ("total", "dark", "lost", "resolver", "expected"),
     [
-        (10, 6, True, True),
-        (10, 5, True, False),
-        (5, 3, True, True),
-        (4, 4, True, False),
-        (1, 1, True, False),
-        (1, 1, False, True),
-        (100, 1, False, True),
-        (100, 0, False, False),
-        (0, 0, False, False),
+        (10, 6, 0, WELL, True),
+        (10, 5, 0, WELL, False),
+        (5, 3, 0, WELL, True),
+        (4, 4, 0, WELL, False),
+        (1, 1, 0, WELL, False),
+        (1, 1, 0, SILENT, True),
+        (100, 1, 0, SILENT, True),
+        (100, 0, 0, SILENT, False),
+        (0, 0, 0, SILENT, False),
+        (10, 0, 6, LOST, True),
+        (10, 0, 5, LOST, False),
+        (10, 0, 10, WELL, False),
+        (4, 0, 4, LOST, False),
     ],
 )
-def test_a_sick_monitor(total, dark, resolver_answers, expected):
-    finding = sick(total, dark, resolver_answers)
+def test_a_sick_monitor(total, dark, lost, resolver, expected):
+    finding = sick(total, dark, lost, resolver)
     assert (finding is not None) is expected
     if finding:
         assert (finding.check, finding.severity) == ("monitor_sick", Severity.CRITICAL)

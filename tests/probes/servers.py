@@ -71,7 +71,8 @@ class Dns(asyncio.DatagramProtocol):
     def fill(self, response: dns.message.Message, name: str, rdtype: str) -> None:
         for _ in range(20):
             if values := self.zone.get((name, rdtype)):
-                response.answer.append(dns.rrset.from_text(name + ".", 60, "IN", rdtype, *values))
+                owner = name.rstrip(".") + "."
+                response.answer.append(dns.rrset.from_text(owner, 60, "IN", rdtype, *values))
                 return
             if not (target := self.zone.get((name, "CNAME"))):
                 break

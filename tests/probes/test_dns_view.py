@@ -10,7 +10,7 @@ import dns.message
 import dns.rcode
 import pytest
 
-from certwatch.core.model import CaaView, DnsStatus, DnsView
+from certwatch.core.model import CaaView, DnsStatus, DnsView, ResolverState
 from certwatch.probes import wire
 from certwatch.probes.dns import MAX_ADDRESSES, view
 from certwatch.probes.exchange import Exchange
@@ -93,7 +93,7 @@ async def test_no_nameserver_that_takes_questions_is_our_side() -> None:
     async with resolving(port, timeout=3) as resolver:
         seen = await view(resolver, NAME, None, 5)
         assert seen.status is DnsStatus.UNREACHABLE
-        assert not await resolver.answers_at_all()
+        assert await resolver.state() is ResolverState.SILENT
     async with resolving() as resolver:
         assert (await view(resolver, NAME, None, 5)).status is DnsStatus.UNREACHABLE
 

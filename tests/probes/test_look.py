@@ -19,6 +19,7 @@ from certwatch.core.model import (
     DnsStatus,
     Failure,
     Observation,
+    ResolverState,
     Revocation,
     TrackingDomain,
     TrustVerdict,
@@ -295,11 +296,13 @@ async def test_slow_zones_are_given_up_together(world: World) -> None:
     assert (seen.dns.status, seen.dns.caa.status) == (DnsStatus.TIMEOUT, DnsStatus.TIMEOUT)
 
 
-async def test_whether_the_resolver_answers(world: World) -> None:
+async def test_how_the_resolver_does(world: World) -> None:
     async with world.prober().sweep() as looks:
-        assert await looks.resolver_answers()
+        assert await looks.resolver_state() is ResolverState.LOST
+        world.dns.zone[".", "NS"] = ["a.root.test."]
+        assert await looks.resolver_state() is ResolverState.WELL
         world.dns.faults["."] = world.dns.faults[""] = "drop"
-        assert not await looks.resolver_answers()
+        assert await looks.resolver_state() is ResolverState.SILENT
 
 
 async def test_a_sweep_can_end_while_looks_run(world: World) -> None:

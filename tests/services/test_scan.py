@@ -82,6 +82,17 @@ async def test_when_most_of_a_sweep_is_dark_the_domains_are_unknown(app, store, 
     assert set(sweep.states.values()) == {State.UNKNOWN}
 
 
+async def test_a_resolver_that_knows_no_name_blames_no_domain(app, store, world):
+    for name in NAMES:
+        del world.dns.zone[name]
+    sweep = await sweep_over(app, store)
+    assert set(sweep.states.values()) == {State.CRITICAL}
+    del world.dns.zone["."]
+    sweep = await sweep_over(app, store)
+    assert sweep.sick
+    assert set(sweep.states.values()) == {State.UNKNOWN}
+
+
 async def test_one_dark_domain_is_its_own_fault(app, store, world):
     world.dns.zone["click.gone.test"] = ("A 127.9.9.9",)
     store.add(named("click.gone.test"), app.clock.now())
