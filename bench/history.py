@@ -235,13 +235,13 @@ domains, four looks a day, {CHANGING:.0%} of the domains changing a week.
 | **together, {verdict} {_mega(LIMIT)}** | **{_mega(found.year)}** |
 
 Renewals that nobody notices count here only as far as the {CHANGING:.0%} goes. If every certificate
-is also renewed {RENEWALS_A_YEAR} times a year, that adds {_mega(found.renewals)} a year, until the
-setting `store.keep` lets past certificates go.
+is also renewed {RENEWALS_A_YEAR} times a year, that adds {_mega(found.renewals)}, and the year weighs
+{_mega(found.year + found.renewals)}; a shorter `store.keep` lets past certificates go earlier.
 """
 
 
 def _mega(size: float) -> str:
-    return f"{size / 1e6:,.0f} MB"
+    return f"{size / 1e6:,.1f} MB"
 
 
 def main() -> int:

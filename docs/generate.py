@@ -70,7 +70,8 @@ def _settings() -> Iterator[str]:
         "In `certwatch.toml` (or the file of `--config` or `CERTWATCH_CONFIG`). The environment"
         " wins: `CERTWATCH_PROBE__TIMEOUT=5s` is `timeout` in `[probe]`; lists are separated by"
         " commas. A secret can come from a file: `CERTWATCH_SLACK__TOKEN_FILE=PATH`. Durations are"
-        " `90s`, `10m`, `6h`, `7d`. All defaults, explained: `config/certwatch.example.toml`.\n"
+        " `90s`, `10m`, `6h`, `7d`. `certwatch init` writes a file that"
+        " explains what this version uses (`config/certwatch.example.toml`).\n"
     )
     for table in tables():
         yield from _table(table)
