@@ -1,28 +1,33 @@
 """The command line: one file per command group, and one place where every error ends.
 
 Exit codes: 0 fine; 1 findings at or above ``--fail-on``; 2 wrong usage or settings; 3 it could not
-do its work; 130 interrupted. Modules that take long to import are imported inside the commands, so
+do its work; 130 interrupted, 143 terminated. Modules that take long to import are imported inside the commands, so
 that ``--help`` stays quick.
 """
 
 import logging
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated, Any
+from threading import Event
+from types import FrameType
+from typing import Annotated, Any, TextIO, cast
 
 import typer
 from typer.core import TyperGroup
 
 from certwatch import __version__
 from certwatch.cli import advise, db, demo, doctor, domains, init, inspect, report, scan
-from certwatch.cli.output import complain
+from certwatch.cli.output import Stdout, StdoutError, complain
 from certwatch.cli.session import Session, session_of
 from certwatch.errors import CertwatchError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 READER_GONE = 141  # 128 + SIGPIPE
+TERMINATED = 143  # 128 + SIGTERM
+_terminated = Event()
 
 
 class _Commands(TyperGroup):
@@ -30,13 +35,15 @@ class _Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            result = super().invoke(ctx)
-            sys.stdout.flush()
-        except (typer.Exit, typer.Abort, typer.TyperException):
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
+        except (typer.Exit, typer.Abort, typer.TyperException, StdoutError):
             raise
         except KeyboardInterrupt:
             complain("interrupted")
-            raise typer.Exit(INTERRUPTED) from None
+            raise typer.Exit(TERMINATED if _terminated.is_set() else INTERRUPTED) from None
         except BrokenPipeError:
             _swallow_output()
             raise typer.Exit(READER_GONE) from None
@@ -46,11 +53,10 @@ class _Commands(TyperGroup):
         except Exception as error:
             _own_up(error, ctx)
             raise typer.Exit(CertwatchError.exit_code) from None
-        return result
 
 
 def _swallow_output() -> None:
-    """Whoever read our output is gone: nothing more is written, not even at exit."""
+    """Nobody takes our output any more: nothing more is written, not even at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -114,7 +120,26 @@ app.command("demo")(demo.demo)
 
 def main() -> None:
     """Run the command that ``sys.argv`` names, and exit with its code."""
+    signal.signal(signal.SIGTERM, _terminate)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # LANG=C must not end a report
-    typer.main.get_command(app)(prog_name="certwatch")
+    if sys.stdout is None:
+        complain("stdout cannot be written (it is closed); send it to /dev/null instead")
+        sys.exit(StdoutError.exit_code)
+    sys.stdout = cast(TextIO, Stdout(sys.stdout))
+    try:
+        typer.main.get_command(app)(prog_name="certwatch")
+    except StdoutError as error:
+        complain(str(error))
+        _swallow_output()
+        sys.exit(error.exit_code)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    """End as an interrupt from the keyboard does, so that what was begun is tidied up."""
+    _terminated.set()
+    interrupt = signal.getsignal(signal.SIGINT)  # asyncio has its own while it runs
+    if not callable(interrupt):  # a shell ignores it for what runs in the background
+        interrupt = signal.default_int_handler
+    interrupt(number, frame)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from certwatch.cli.files import whole_file
 from certwatch.cli.options import Json, Name
 from certwatch.cli.output import Column, json_parts, note, print_json, say, table
 from certwatch.cli.session import session_of
 from certwatch.core.model import Memory, State
 from certwatch.core.names import normalise
-from certwatch.errors import CertwatchError
 
 if TYPE_CHECKING:
     from certwatch.ports import Latest
@@ -208,9 +208,6 @@ def export(
     if out is None:
         write_inventory(domains, sys.stdout, format_.value)
         return
-    try:
-        with out.open("w", encoding="utf-8", newline="") as file:
-            write_inventory(domains, file, format_.value)
-    except OSError as error:
-        raise CertwatchError(f"{out} cannot be written ({error.strerror})") from None
+    with whole_file(out) as file:
+        write_inventory(domains, file, format_.value)
     say(f"wrote {out}")

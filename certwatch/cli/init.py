@@ -5,9 +5,9 @@ from pathlib import Path
 
 import typer
 
+from certwatch.cli.files import whole_file
 from certwatch.cli.output import say
 from certwatch.cli.session import session_of
-from certwatch.errors import CertwatchError
 
 OWNER_ONLY = 0o600  # the file may come to hold passwords and tokens
 
@@ -33,12 +33,8 @@ def _write_once(path: Path) -> bool:
     """Write the example settings unless the file exists; whether it was written."""
     from certwatch.settings_file import example_settings
 
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(example_settings())
-    except FileExistsError:
+    if os.path.exists(path):  # unlike Path's, never an error: writing will tell better
         return False
-    except OSError as error:
-        raise CertwatchError(f"{path} cannot be written ({error.strerror})") from None
+    with whole_file(path, OWNER_ONLY) as file:
+        file.write(example_settings())
     return True

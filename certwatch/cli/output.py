@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from certwatch.core.escape import terminal
+from certwatch.errors import CertwatchError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,6 +31,45 @@ STYLES = {
 }
 _WIDE = 120  # columns from which sentences have room beside the rest
 _AT_ONCE = 500  # rows laid out together, so that a table of 50,000 needs little memory
+
+
+class StdoutError(CertwatchError):
+    """Standard output takes nothing more: its disk is full, for instance."""
+
+
+class Stdout:
+    """Standard output whose failures are ours to tell; only a reader that left is left alone."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write text. Raises StdoutError, and BrokenPipeError when the reader is gone."""
+        with _telling():
+            return self._stream.write(text)
+
+    def writelines(self, parts: Iterable[str]) -> None:
+        """Write text that comes in parts, as ``write`` does."""
+        for part in parts:
+            self.write(part)
+
+    def flush(self) -> None:
+        """Send what waits in the buffer, as ``write`` does."""
+        with _telling():
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise StdoutError(f"stdout cannot be written ({error.strerror})") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """``certwatch report``: the state of all domains as a document."""
 
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
@@ -12,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
+from certwatch.cli.files import whole_file
 from certwatch.cli.options import FailOn, FailOnOption, duration
 from certwatch.cli.output import json_parts, say
 from certwatch.cli.session import Session, session_of
@@ -95,21 +95,14 @@ def page(session: Session, built: "Report", format_: Format) -> Iterator[str]:
 
 
 def write_whole(path: Path, parts: Iterable[str]) -> None:
-    """Write a file whole or not at all. Raises CertwatchError when it cannot be written."""
-    device = path.exists() and not path.is_file()  # written to, never replaced
-    draft = path if device else path.with_name(f"{path.name}.{os.getpid()}.part")
+    """Write a file whole or not at all, and its folder. Raises CertwatchError when it cannot."""
+    folder = path.parent
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with draft.open("w", encoding="utf-8") as file:
-                file.writelines(parts)
-            if not device:
-                draft.replace(path)
-        finally:
-            if not device:
-                draft.unlink(missing_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CertwatchError(f"{path} cannot be written ({error.strerror})") from None
+        raise CertwatchError(f"{folder} cannot be made ({error.strerror})") from None
+    with whole_file(path) as file:
+        file.writelines(parts)
 
 
 def _parts(session: Session, built: "Report", format_: Format) -> Iterable[str]:

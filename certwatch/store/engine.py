@@ -5,6 +5,7 @@ BEGIN IMMEDIATE, because a transaction that reads first and writes later cannot 
 writer; it fails at once (https://www.sqlite.org/lang_transaction.html).
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from sqlalchemy import DateTime, event
 from sqlalchemy.engine import URL, Connection, Dialect, Engine, create_engine, make_url
@@ -52,13 +54,17 @@ _POSTGRES = ("postgresql+psycopg", "postgresql", "postgres")  # the driver is al
 
 def parse_url(text: str) -> URL:
     """The database that a URL names. Raises StoreError, never showing a password."""
+    if "\0" in unquote(text):
+        raise StoreError(f"store.url holds a NUL character; {_ALLOWED}")
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
         raise StoreError(f"store.url is not a database URL; {_ALLOWED}") from None
-    if url.drivername == "sqlite" and not (url.host or url.query):
+    if url == URL.create("sqlite", database=url.database):
         return url
     if url.drivername in _POSTGRES:
+        if text.count("@") > 1:  # the rest of the password would pass for the host
+            raise StoreError("store.url holds more than one @; in a password write it as %40")
         return url.set(drivername="postgresql+psycopg")
     raise StoreError(f"store.url names no database that certwatch works with; {_ALLOWED}")
 
@@ -104,7 +110,43 @@ def _sqlite_engine(url: URL) -> Engine:
     )
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin)
+    if file := database_file(url):
+        stays = _SameFile(file)
+        event.listen(engine, "connect", stays.opened)
+        event.listen(engine, "commit", stays.committing)
     return engine
+
+
+class _SameFile:
+    """Refuses to go on when the file is no longer the one that was opened.
+
+    SQLite would write on into a file that was deleted, and everything would seem well; next to one
+    that took its place, the old journal would damage that.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file.absolute()
+        self._first: tuple[int, int] | None = None
+
+    def opened(self, _connection: sqlite3.Connection, _record: Any) -> None:
+        """Remember the file of the first connection; another one must have the same."""
+        self._first = self._first or self._identity()
+        self.committing()
+
+    def committing(self, _connection: Connection | None = None) -> None:
+        """Raise StoreError when the file is gone or another one is in its place."""
+        if self._first is None or self._identity() != self._first:
+            raise StoreError(
+                f"the database {self._file} was removed or replaced while in use; what was written "
+                "meanwhile is lost, run this again"
+            )
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self._file)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
 
 def _set_pragmas(connection: sqlite3.Connection, _record: Any) -> None:

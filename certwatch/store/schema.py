@@ -4,10 +4,12 @@ Revisions are numbered ``0001``, ``0002``, ... in one line, so that versions com
 Alembic is imported only where migrations run; opening a store must be quick.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from secrets import token_hex
 
 from sqlalchemy import Connection, Engine, inspect, text
 
@@ -45,16 +47,27 @@ def require_current(engine: Engine) -> None:
 def require_file(engine: Engine) -> None:
     """Raise StoreError when a SQLite file is missing; SQLite itself would make an empty one."""
     file = database_file(engine.url)
-    if file is not None and not file.exists():
-        raise StoreError(f"there is no database {file}; run `certwatch init`")
+    if file is None:
+        return
+    try:
+        file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise StoreError(f"there is no database {file}; run `certwatch init`") from None
+    except OSError as error:
+        raise StoreError(f"the database {file} cannot be opened ({error.strerror})") from None
 
 
 def version(connection: Connection) -> str | None:
-    """The revision of the tables, None where there are none of ours."""
+    """The revision of the tables, None where there are none of ours. Raises StoreError."""
     if not inspect(connection).has_table("alembic_version"):
         return None
-    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    return found
+    found = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    if found is None or isinstance(found, str):
+        return found
+    raise StoreError(
+        f"the database {place(connection.engine.url)} tells no version of certwatch's in its table "
+        "alembic_version; put back a copy made by `certwatch db backup`, or correct store.url"
+    )
 
 
 def _mismatch(found: str | None) -> str | None:
@@ -148,18 +161,35 @@ def backup_database(url: str, path: Path) -> None:
                 f"pg_dump --format=custom --file={path} {name}"
             )
         require_file(engine)
-        if path.exists():
-            raise StoreError(f"{path} exists already; name a new file")
-        _copy(file, path)
+        _require_free(path)
+        try:
+            _copy(file, path)
+        except OSError as error:
+            raise StoreError(f"{path} cannot be written ({error.strerror})") from None
+
+
+def _require_free(path: Path) -> None:
+    if os.path.lexists(path):
+        raise StoreError(f"{path} exists already; name a new file")
 
 
 def _copy(file: Path, path: Path) -> None:
+    """Copy under another name first: what bears the name that was asked for is whole.
+
+    The path is made absolute, because SQLite takes ``:memory:`` and ``file:...`` for no file names.
+    """
+    draft = path.absolute().with_name(f".certwatch-{token_hex(8)}.part")
     try:
         with closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as connection:
-            connection.execute("VACUUM INTO ?", (str(path),))
+            connection.execute("VACUUM INTO ?", (str(draft),))
+        with draft.open("rb+") as copied:
+            os.fsync(copied.fileno())
+        _require_free(path)
+        draft.replace(path)
     except sqlite3.Error as error:
-        path.unlink(missing_ok=True)
         raise explain(error, str(path)) from error
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 @contextmanager
