@@ -236,7 +236,7 @@ domains, four looks a day, {CHANGING:.0%} of the domains changing a week.
 
 Renewals that nobody notices count here only as far as the {CHANGING:.0%} goes. If every certificate
 is also renewed {RENEWALS_A_YEAR} times a year, that adds {_mega(found.renewals)} and makes
-{_mega(found.year + found.renewals)} of the year; a shorter `store.keep` lets past certificates go earlier.
+{_mega(found.year + found.renewals)} of the year; a shorter `store.keep` lets past ones go earlier.
 """
 
 

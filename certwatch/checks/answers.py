@@ -6,11 +6,18 @@ from urllib.parse import urljoin, urlsplit
 
 from certwatch.core.catalog import Edge, Provider, Signature, has_header, matching
 from certwatch.core.identify import marked_edges
-from certwatch.core.model import Failure, HttpView, Observation, TlsView
+from certwatch.core.model import Failure, HttpView, Observation
 from certwatch.core.policy import Policy
 
 OURS = (Failure.LOCAL, Failure.FORBIDDEN)  # says nothing about the other side
 REDIRECTS = (301, 302, 303, 307, 308)
+_MUTE = {
+    Failure.RESET: "resets the connection",
+    Failure.EOF: "closes the connection without an answer",
+    Failure.TIMEOUT: "does not answer in time",
+    Failure.MALFORMED: "answers with something that is not HTTP",
+    Failure.REFUSED: "refuses the connection",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +74,25 @@ def theirs(views: Iterable[HttpView]) -> list[HttpView]:
     return [view for view in views if view.trouble is None or view.trouble.kind not in OURS]
 
 
-def working(tls: Iterable[TlsView]) -> bool:
-    """Whether a handshake succeeded on any address."""
-    return any(view.trouble is None and view.leaf is not None for view in tls)
+def unanswered(observation: Observation) -> list[HttpView]:
+    """The views of HTTPS to which no answer came, for no reason of ours; an address that answered
+    the sample link is not among them."""
+    sample = observation.sample
+    proven = sample.address if sample and sample.status is not None else None
+    views = theirs(observation.https)
+    return [view for view in views if view.trouble is not None and view.address != proven]
+
+
+def why_mute(view: HttpView) -> str:
+    """What a host did instead of answering, for a sentence: ``https://x resets the connection``;
+    after redirects it is the place asked last."""
+    url = parse_url(visited(view)[-1])
+    place = clip(f"{url.scheme}://{url.host}" if url else view.url)
+    if view.trouble is None:
+        return f"{place} answers {view.status}"
+    kind, detail = view.trouble.kind, clip(view.trouble.detail)
+    told = ": ".join(part for part in (kind.value, detail) if part)
+    return f"{place} {_MUTE.get(kind) or f'does not answer ({told})'}"
 
 
 def redirect_of(answer: HttpView) -> str | None:

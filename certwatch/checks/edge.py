@@ -14,18 +14,16 @@ from certwatch.checks.answers import (
     redirect_of,
     theirs,
     visited,
-    working,
 )
 from certwatch.checks.dns import regions, set_cname
 from certwatch.checks.ours import is_dark
 from certwatch.checks.registry import Problem, check, speaks
 from certwatch.checks.remedies import have
 from certwatch.core.identify import FRONTED
-from certwatch.core.model import DnsStatus, Failure, HttpView, Mode, Observation, Severity, TlsView
+from certwatch.core.model import DnsStatus, HttpView, Mode, Observation, Severity, TlsView
 from certwatch.core.names import matches
 from certwatch.core.policy import Policy
 
-CLOSED = (Failure.REFUSED, Failure.RESET, Failure.TIMEOUT, Failure.UNREACHABLE)
 MAX_HOPS = 5
 ADVISED_CACHE = 10  # seconds: SparkPost's guide for CDNs in front of it
 _CACHES = ("x-cache", "cf-cache-status", "x-cache-status")
@@ -163,8 +161,8 @@ def _sent_to_provider(view: HttpView, observation: Observation, policy: Policy) 
 @check("http80_closed", Severity.WARNING, "port 80 is closed while 443 works: old links die")
 def http80_closed(observation: Observation, policy: Policy, now: datetime) -> Iterator[Problem]:
     views = theirs(observation.http)
-    closed = [view for view in views if view.trouble and view.trouble.kind in CLOSED]
-    if not closed or len(closed) < len(views) or not working(observation.tls):
+    closed = [view for view in views if view.trouble is not None]
+    if not closed or len(closed) < len(views) or not heard(observation.https):
         return
     if not speaks(challenge_blocked, observation, policy, now):
         yield Problem(

@@ -15,8 +15,12 @@ from certwatch.checks.answers import (
     parse_url,
     provider_error,
     redirect_of,
+    unanswered,
+    why_mute,
 )
-from certwatch.checks.registry import Problem, check, speaks
+from certwatch.checks.registry import Check, Problem, check, speaks
+from certwatch.checks.remedies import have
+from certwatch.checks.served import listed
 from certwatch.core.catalog import Signature
 from certwatch.core.identify import FRONTED
 from certwatch.core.model import (
@@ -40,7 +44,6 @@ _UPSTREAM = (
     dns.cname_dangling,
     edge.edge_misconfigured,
     edge.redirect_loop,
-    edge.redirect_off_host,
 )
 
 
@@ -197,14 +200,24 @@ def wrong_link(observation: Observation, policy: Policy, now: datetime) -> Itera
         )
 
 
+_OF_SILENCE: tuple[Check, ...] = (*_UPSTREAM, origin_down, origin_certificate)
+_OF_WRONG_ANSWERS: tuple[Check, ...] = (
+    *_OF_SILENCE,
+    edge.redirect_off_host,
+    host_not_forwarded,
+    wrong_link,
+)
+
+
 @check("round_trip_failed", Severity.CRITICAL, "a link does not come back with its redirect")
 def round_trip_failed(observation: Observation, policy: Policy, now: datetime) -> Iterator[Problem]:
     """Judged by the sample link where there is one, else by the probe path and what the provider's
     healthy hosts answer to it. Silent where another check tells the cause."""
-    if not heard(observation.https):
-        return
-    problem = _stranger(observation, policy) or _lost(observation, policy)
-    if problem and not _explained(observation, policy, now):
+    if problem := _stranger(observation, policy) or _lost(observation, policy):
+        causes = _OF_WRONG_ANSWERS
+    else:
+        problem, causes = _mute(observation, policy), _OF_SILENCE
+    if problem and not _explained(causes, observation, policy, now):
         yield problem
 
 
@@ -219,7 +232,8 @@ def _stranger(observation: Observation, policy: Policy) -> Problem | None:
 
 
 def _lost(observation: Observation, policy: Policy) -> Problem | None:
-    if sample := observation.sample:
+    sample = observation.sample
+    if sample and sample.address not in {view.address for view in unanswered(observation)}:
         why = _sample_fault(sample, observation.domain)
         if why is None or _query_lost(observation, policy):
             return None
@@ -240,9 +254,29 @@ def _lost(observation: Observation, policy: Policy) -> Problem | None:
     )
 
 
-def _explained(observation: Observation, policy: Policy, now: datetime) -> bool:
-    checks = (*_UPSTREAM, origin_down, origin_certificate, host_not_forwarded, wrong_link)
-    return any(speaks(each, observation, policy, now) for each in checks)
+def _mute(observation: Observation, policy: Policy) -> Problem | None:
+    """Addresses that take the TLS connection and then do not answer in HTTP."""
+    mute = unanswered(observation)
+    if not mute:
+        return None
+    addresses = [view.address for view in mute]
+    others = heard((*observation.https, *([observation.sample] if observation.sample else [])))
+    return Problem(
+        f"{why_mute(mute[0])}{f' on {listed(addresses)}' if others else ''}, although the TLS "
+        f"handshake succeeds: {'links fail there' if others else 'every link is dead'}",
+        have(policy, "find out from the log why requests get no answer; then look at the origin"),
+        {
+            "addresses": addresses,
+            "failures": {v.address: v.trouble.kind.value for v in mute if v.trouble},
+        },
+        severity=Severity.WARNING if others else None,
+    )
+
+
+def _explained(
+    causes: tuple[Check, ...], observation: Observation, policy: Policy, now: datetime
+) -> bool:
+    return any(speaks(each, observation, policy, now) for each in causes)
 
 
 def _sample_fault(sample: HttpView, domain: str) -> str | None:
@@ -260,7 +294,7 @@ def query_dropped(observation: Observation, policy: Policy, now: datetime) -> It
     sample = observation.sample
     if not sample or not _query_lost(observation, policy):
         return
-    if not _explained(observation, policy, now):
+    if not _explained(_OF_WRONG_ANSWERS, observation, policy, now):
         front = policy.edge.title if policy.edge else "the CDN or proxy"
         yield Problem(
             f"the sample link of {observation.domain} fails while the bare path works: its query "

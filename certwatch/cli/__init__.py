@@ -1,8 +1,8 @@
 """The command line: one file per command group, and one place where every error ends.
 
 Exit codes: 0 fine; 1 findings at or above ``--fail-on``; 2 wrong usage or settings; 3 it could not
-do its work; 130 interrupted, 143 terminated. Modules that take long to import are imported inside the commands, so
-that ``--help`` stays quick.
+do its work; 130 interrupted; 143 terminated. Modules that take long to import are imported inside
+the commands, so that ``--help`` stays quick.
 """
 
 import logging

@@ -7,8 +7,8 @@ from certwatch.cli.output import Column, table
 from certwatch.cli.session import Session
 from certwatch.core.model import Judged, State, TrackingDomain
 from certwatch.core.names import normalise
-from certwatch.ports import Latest
-from certwatch.reporting.build import aged
+from certwatch.ports import Latest, OpenFinding
+from certwatch.reporting.build import aged, last_known
 from certwatch.reporting.model import ORDER
 
 FAULTY = (State.CRITICAL, State.WARNING, State.INFO)
@@ -73,7 +73,7 @@ def _row(latest: Latest, now: datetime) -> tuple[str, ...]:
         return "", latest.domain.name, "", _behind(latest.domain), "never looked at"
     leaf = judged.observation.leaf
     left = _span(leaf.not_after - now) if leaf else ""
-    return judged.state.value, judged.domain.name, left, _behind(judged), _gist(judged)
+    return judged.state.value, judged.domain.name, left, _behind(judged), _gist(latest, judged)
 
 
 def _span(span: timedelta) -> str:
@@ -87,11 +87,19 @@ def _behind(of: TrackingDomain | Judged) -> str:
     return "/".join(part for part in (of.provider, of.edge) if part)
 
 
-def _gist(judged: Judged) -> str:
+def _gist(latest: Latest, judged: Judged) -> str:
     """The worst finding in a sentence, and how many more there are."""
     if judged.state is State.UNKNOWN:
-        return "nothing could be seen, for a reason on our side"
+        return "nothing could be seen, for a reason on our side" + _before(last_known(latest))
     if not judged.findings:
         return ""
-    more = len(judged.findings) - 1
-    return judged.findings[0].summary + (f" (+{more} more)" if more else "")
+    return _worst([finding.summary for finding in judged.findings])
+
+
+def _before(last: Sequence[OpenFinding]) -> str:
+    return f"; last known: {_worst([each.finding.summary for each in last])}" if last else ""
+
+
+def _worst(summaries: Sequence[str]) -> str:
+    more = len(summaries) - 1
+    return summaries[0] + (f" (+{more} more)" if more else "")

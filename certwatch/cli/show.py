@@ -1,35 +1,41 @@
 """Everything certwatch knows of one domain: declared, seen, found, remembered."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from certwatch.cli.explain import facts_of, finding_lines
 from certwatch.cli.output import STYLES, minute, say
-from certwatch.core.model import Judged, Sighting, TlsView
-from certwatch.ports import Latest, StateChange
+from certwatch.core.model import Judged, Sighting, State, TlsView
+from certwatch.ports import Latest, PastSweep, StateChange
+from certwatch.reporting.build import blindness, last_known
 from certwatch.reporting.documents import (
     VERSION,
+    blind_document,
     certificate_document,
     domain_document,
     instant,
     inventory_entry,
     trouble_text,
 )
+from certwatch.reporting.model import Blind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
-    """What is remembered of a domain: certificates newest first, states oldest first."""
+    """What is remembered of a domain: certificates newest first, states oldest first; and of us:
+    the sweep that ended last."""
 
     sightings: Sequence[Sighting]
     changes: Sequence[StateChange]
+    sweep: PastSweep | None = None
 
 
 def shown_document(latest: Latest, past: Past) -> dict[str, Any]:
     """What ``domains show --json`` prints."""
     return {
         "version": VERSION,
+        "blind": blind_document(_blind(latest, past)),
         **domain_document(latest),
         "declared": inventory_entry(latest.domain),
         "certificates": [_sighting_document(each) for each in past.sightings],
@@ -48,9 +54,19 @@ def _sighting_document(sighting: Sighting) -> dict[str, Any]:
     }
 
 
-def show_domain(latest: Latest, past: Past) -> None:
-    """Print one domain for people."""
+def _blind(latest: Latest, past: Past) -> Blind | None:
+    """That we see nothing, where that is why this domain is unknown."""
+    unknown = latest.judged is not None and latest.judged.state is State.UNKNOWN
+    return blindness(past.sweep, [latest.since]) if unknown else None
+
+
+def show_domain(latest: Latest, past: Past, titles: Mapping[str, str] | None = None) -> None:
+    """Print one domain for people, who call providers and edges by their titles."""
     judged = latest.judged
+    if blind := _blind(latest, past):
+        say(f"certwatch is blind since {minute(blind.since)}", STYLES["critical"])
+        finding_lines(blind.finding)
+        say("")
     say(latest.domain.name, "bold")
     _block("declared", _declared(latest))
     if judged is None:
@@ -58,10 +74,14 @@ def show_domain(latest: Latest, past: Past) -> None:
         return
     since = f" since {minute(latest.since)}" if latest.since else ""
     say(f"\n{judged.state}{since}", STYLES[judged.state])
-    _block(f"seen {minute(judged.observation.observed_at)}", _seen(judged))
+    _block(f"seen {minute(judged.observation.observed_at)}", _seen(judged, titles or {}))
     opened = {each.finding.check: each.opened_at for each in latest.findings}
     for finding in judged.findings:
         finding_lines(finding, opened.get(finding.check))
+    if last := last_known(latest):
+        say(f"\nlast known, before it went out of sight{since}:")
+    for each in last:
+        finding_lines(each.finding, each.opened_at)
     _block("certificates seen", _certificates(past))
     _block("changes of state", ((minute(c.at), f"{c.before} -> {c.after}") for c in past.changes))
 
@@ -77,11 +97,12 @@ def _declared(latest: Latest) -> Iterator[tuple[str, str]]:
             yield key, " ".join(value) if isinstance(value, list) else str(value or "")
 
 
-def _seen(judged: Judged) -> Iterator[tuple[str, str]]:
+def _seen(judged: Judged, titles: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     observation = judged.observation
-    yield "provider", judged.provider or ""
+    provider, edge = judged.provider or "", judged.edge or ""
+    yield "provider", titles.get(provider, provider)
     yield "mode", judged.mode or ""
-    yield "edge", judged.edge or ""
+    yield "edge", titles.get(edge, edge)
     yield "DNS", " -> ".join((observation.domain, *observation.dns.cname_chain))
     for view in observation.tls:
         yield view.address, _address(view)

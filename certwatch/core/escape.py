@@ -12,11 +12,18 @@ import re
 _BLANK = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
-_MARKUP = re.compile(r"[\\`*_\[\]|~#{}]|(?<=\w):(?=//)|(?<=\bwww)\.|@", re.IGNORECASE)
-_BLOCK = re.compile(
-    r"^(\d*)([-+=.):])"
-)  # what begins a list, a rule or a heading at a line's start
-_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_MARKUP = re.compile(
+    r"""[`*\[\]|~]
+    | \\(?=[!-/:-@\[-`{-~]|$)           # a backslash that would escape something
+    | (?<![^\W_])_+ | _+(?![^\W_])      # emphasis never begins or ends inside a word
+    | (?<!\w)\#                         # a heading, its end, or the number of an issue
+    | (?<=\w):(?=//) | (?<=\bwww)\. | @ # automatic links
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_BLOCK = re.compile(r"^([-+=:]|\d+[.)](?=\s|$))")  # a list, a rule or a heading at a line's start
+_ENTITY = re.compile(r"<|(?<!-)>|&(?=\#?\w+;)")
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _FORMULA = re.compile("\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20]")
 
 
@@ -36,11 +43,17 @@ def terminal(text: str) -> str:
 def markdown(text: str) -> str:
     """Text for a Markdown paragraph or table cell: no markup, no HTML, no automatic link.
 
-    Entities stand for ``<``, ``>`` and ``&`` because not every Markdown dialect lets a backslash
-    escape them; the rest follows CommonMark section 2.4 and GitHub's tables and autolinks.
+    Only what would change the rendering is escaped, so that it also reads well as it is. Entities
+    stand for ``<``, ``>`` and ``&`` because not every Markdown dialect lets a backslash escape
+    them; the rest follows CommonMark sections 2.4 and 6.2 and GitHub's tables and autolinks.
     """
-    escaped = _MARKUP.sub(lambda match: "\\" + match[0], visible(text).strip())
-    return _BLOCK.sub(r"\1\\\2", escaped).translate(_ENTITIES)
+    escaped = _MARKUP.sub(lambda match: _escaped(match[0]), visible(text).strip())
+    escaped = _BLOCK.sub(lambda match: f"{match[0][:-1]}\\{match[0][-1]}", escaped)
+    return _ENTITY.sub(lambda match: _ENTITIES[match[0]], escaped)
+
+
+def _escaped(marks: str) -> str:
+    return "".join("\\" + mark for mark in marks)
 
 
 def csv_cell(text: str) -> str:

@@ -25,6 +25,8 @@ from certwatch.errors import CertificateError
 ANSWERS_CAP = 20_000
 LEARNED_CAP = 1_000
 SHOWN_CAP = 120
+CHAIN_CAP = 32  # certificates that are judged; real chains have five at most
+STEPS_CAP = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,13 @@ class TrustStore:
         self._learned: OrderedDict[str, Certificate] = OrderedDict()
 
     def verify(self, chain: Sequence[Certificate], at: datetime) -> Path:
-        """Where a served chain leads, whatever the leaf's dates and names. ``chain``: leaf first.
+        """Where a served chain leads, whatever the leaf's dates and names. ``chain``: leaf first,
+        judged by its first ``CHAIN_CAP`` certificates.
 
         The time is moved into the leaf's validity, and the question is asked for a name of the
         leaf's own.
         """
+        chain = chain[:CHAIN_CAP]
         moment = within_life(chain[0], at)
         answer = self._remembered(chain, moment)
         if not answer.issuers:
@@ -66,6 +70,7 @@ class TrustStore:
 
     def verify_for(self, chain: Sequence[Certificate], host: str, at: datetime) -> Path:
         """The path that is right for a TLS server of that name or IP address at that time."""
+        chain = chain[:CHAIN_CAP]
         issuers, refusal = self._path(chain, self._verifier(host, at))
         if issuers:
             return Path(TrustVerdict.TRUSTED, certificates=(chain[0], *issuers))
@@ -140,7 +145,7 @@ class TrustStore:
 
     def _walk(self, chain: Sequence[Certificate], moment: datetime) -> tuple[Certificate, ...]:
         walked = [chain[0]]
-        while not walked[-1].self_signed:
+        while not walked[-1].self_signed and len(walked) <= STEPS_CAP:
             known = [*self._roots.values(), *chain]
             named = [c for c in known if c.subject == walked[-1].issuer and c not in walked]
             named.sort(key=lambda certificate: not _alive(certificate, moment))

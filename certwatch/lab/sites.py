@@ -23,6 +23,8 @@ class Quirk(StrEnum):
     WAF = "waf"  # a firewall forbids the challenge path
     WRONG_DATE = "wrong_date"  # the server's clock is a day behind
     ENDLESS = "endless"  # the body never ends
+    MUTE = "mute"  # https: the connection ends where an answer should come
+    MUTE_HTTP = "mute_http"  # the same on port 80
     OTHER_SITE = "other_site"  # a web site instead of the tracking host
     UNKNOWN = "unknown"  # the edge was never told of this name
     DROPS_HOST = "drops_host"  # the origin sees its own name as Host
@@ -91,6 +93,18 @@ def _not_redirected(site: Respond, behind: Respond) -> Respond:
     return respond
 
 
+def _mute(scheme: str) -> Change:
+    def change(site: Respond, behind: Respond) -> Respond:
+        async def respond(request: Request) -> Response:
+            if request.scheme == scheme:
+                raise ConnectionResetError
+            return await site(request)
+
+        return respond
+
+    return change
+
+
 def _waf(site: Respond, behind: Respond) -> Respond:
     async def respond(request: Request) -> Response:
         if request.path.startswith(CHALLENGES):
@@ -122,6 +136,8 @@ _CHANGES: Mapping[Quirk, Change] = {
         lambda _, response: response.with_headers(("date", http_date(-timedelta(days=1))))
     ),
     Quirk.ENDLESS: _on_https(lambda _, response: replace(response, endless=True)),
+    Quirk.MUTE: _mute("https"),
+    Quirk.MUTE_HTTP: _mute("http"),
 }
 _REWRITES: Mapping[Quirk, Callable[[Request], str]] = {
     Quirk.DROPS_QUERY: lambda request: request.path,

@@ -19,7 +19,8 @@ from certwatch.core.model import (
     TrackingDomain,
     TrustVerdict,
 )
-from certwatch.core.names import matches, registered_domain
+from certwatch.core.names import matches, normalise, registered_domain
+from certwatch.errors import InvalidName
 from certwatch.probes import tls
 from certwatch.probes.crl import Revocations
 from certwatch.probes.dial import Addresses, Dialler
@@ -195,11 +196,12 @@ class Look:
             return None
         try:
             host, target = split_link(self._domain.sample_link)
-        except ValueError:
+            name = normalise(host or "")
+        except (ValueError, InvalidName):
             return None
-        if host != self._domain.name:
+        if name != self._domain.name:
             return None
-        return await self._web.view(address, Url("https", host, target))
+        return await self._web.view(address, Url("https", name, target))
 
     async def _parent(self, shaken: tuple[TlsView, ...]) -> HttpView | None:
         """The answer of the registered domain where HTTPS is broken here: it may force HTTPS."""

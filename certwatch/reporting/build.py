@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
-from certwatch.checks.ours import MISSED, STALE, stale
+from certwatch.checks.ours import MISSED, MONITOR_SICK, STALE, stale
 from certwatch.core.model import Certificate, Severity, State, TrackingDomain, worst
 from certwatch.core.policy import HousePolicy
 from certwatch.ports import Latest, OpenFinding, PastFinding, PastSweep, StateChange
-from certwatch.reporting.model import ORDER, Calendar, Group, Kind, Report, Row, Week
+from certwatch.reporting.model import ORDER, Blind, Calendar, Group, Kind, Report, Row, Week
 
 WEEKS = 13  # of the calendar: a 90-day certificate is renewed within it
 EXAMPLES = 3  # domains named for a week
@@ -85,8 +85,18 @@ def build_report(
         recovered=tuple(sorted(mended & in_order)),
         swept_at=sweep.finished_at if sweep else None,
         ours=sweep.findings if sweep else (),
+        blind=blindness(sweep, (row.unseen_since for row in tally.unseen)),
         order=tuple(name for state in ORDER for name in sorted(tally.names[state])),
     )
+
+
+def blindness(sweep: PastSweep | None, unseen_since: Iterable[datetime | None]) -> Blind | None:
+    """What the latest sweep says of our being cut off, and since when domains are out of sight."""
+    sick = (each for each in (sweep.findings if sweep else ()) if each.check == MONITOR_SICK.code)
+    finding = next(sick, None)
+    if sweep is None or finding is None:
+        return None
+    return Blind(finding, min(filter(None, unseen_since), default=sweep.started_at))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -109,12 +119,12 @@ class _Tally:
         """Take in one domain."""
         row = _row(latest)
         self.names[row.state].append(row.domain)
-        if row.state in _BROKEN:
+        if row.known in _BROKEN:
             self.broken.append(row)
-        elif row.state is State.UNKNOWN:
+        if row.state is State.UNKNOWN:
             self.unseen.append(row)
-        self.owners[row.owner or NO_OWNER][row.state] += 1
-        self.places[_place(row)][row.state] += 1
+        self.owners[row.owner or NO_OWNER][row.known] += 1
+        self.places[row.place or NO_PLACE][row.known] += 1
         self._count(row)
         if latest.judged and (leaf := latest.judged.observation.leaf):
             self._mark(row.domain, leaf)
@@ -147,10 +157,14 @@ class _Tally:
 def _row(latest: Latest) -> Row:
     judged, domain = latest.judged, latest.domain
     leaf = judged.observation.leaf if judged else None
+    state = judged.state if judged else State.UNKNOWN
+    last = last_known(latest)
     return Row(
         domain=domain.name,
-        state=judged.state if judged else State.UNKNOWN,
-        since=latest.since,
+        state=state,
+        known=worst(tuple(each.finding for each in last)) if last else state,
+        since=_began(last) if last else latest.since,
+        unseen_since=latest.since if state is State.UNKNOWN else None,
         observed_at=judged.observation.observed_at if judged else None,
         not_after=leaf.not_after if leaf else None,
         provider=judged.provider if judged else domain.provider,
@@ -160,13 +174,21 @@ def _row(latest: Latest) -> Row:
     )
 
 
+def last_known(latest: Latest) -> tuple[OpenFinding, ...]:
+    """What was true of a domain when it was seen last, while it cannot be seen; else nothing."""
+    if latest.judged is None or latest.judged.state is not State.UNKNOWN:
+        return ()
+    return tuple(each for each in latest.findings if each.finding.check != STALE.code)
+
+
+def _began(last: Iterable[OpenFinding]) -> datetime:
+    """When the gravest of some findings began."""
+    return min(last, key=lambda each: (-each.finding.severity.rank, each.opened_at)).opened_at
+
+
 def _worst_first(row: Row) -> tuple[int, float, str]:
     since = row.since.timestamp() if row.since else float("inf")
-    return ORDER.index(row.state), since, row.domain
-
-
-def _place(row: Row) -> str:
-    return " / ".join(part for part in (row.provider, row.edge) if part) or NO_PLACE
+    return ORDER.index(row.known), since, row.domain
 
 
 def _kind(opened: OpenFinding) -> tuple[Severity, str]:

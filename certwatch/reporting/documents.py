@@ -18,9 +18,11 @@ from certwatch.core.model import (
     TlsView,
     TrackingDomain,
     Trouble,
+    worst,
 )
 from certwatch.ports import Latest
-from certwatch.reporting.model import Report
+from certwatch.reporting.build import last_known
+from certwatch.reporting.model import Blind, Report
 
 VERSION = 1
 
@@ -141,7 +143,26 @@ def domain_document(latest: Latest) -> Document:
             finding_document(finding, opened_at.get(finding.check))
             for finding in (judged.findings if judged else ())
         ],
+        "last_known": _last_known(latest),
     }
+
+
+def _last_known(latest: Latest) -> Document | None:
+    """What was found before the domain went out of sight; null while it can be seen."""
+    if not (last := last_known(latest)):
+        return None
+    return {
+        "state": worst(tuple(each.finding for each in last)).value,
+        "until": _maybe(latest.since),
+        "findings": [finding_document(each.finding, each.opened_at) for each in last],
+    }
+
+
+def blind_document(blind: Blind | None) -> Document | None:
+    """That we see nothing, and since when; null when we do."""
+    if blind is None:
+        return None
+    return {"since": instant(blind.since), "finding": finding_document(blind.finding)}
 
 
 def inventory_entry(domain: TrackingDomain) -> Document:
@@ -185,7 +206,11 @@ def report_head(report: Report) -> Document:
         "version": VERSION,
         "at": instant(report.at),
         "since": instant(report.since),
+        "blind": blind_document(report.blind),
         "summary": summary_document(report.counts),
+        "last_known": {
+            state.value: report.last_known[state] for state in (State.CRITICAL, State.WARNING)
+        },
         "kinds": [asdict(kind) for kind in report.kinds],
         "owners": [asdict(group) for group in report.owners],
         "places": [asdict(group) for group in report.places],

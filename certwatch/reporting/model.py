@@ -3,6 +3,7 @@
 Of a healthy domain it holds only the name, and its certificate in the calendar.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -10,22 +11,34 @@ from datetime import date, datetime, timedelta
 from certwatch.core.model import Finding, Severity, State
 from certwatch.ports import OpenFinding
 
+SLASH = " / "  # between a provider and the edge in front of it
 ORDER = (State.CRITICAL, State.WARNING, State.UNKNOWN, State.INFO, State.OK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One domain; ``observed_at`` is None when it was never looked at, ``findings`` worst first."""
+    """One domain; ``observed_at`` is None when it was never looked at, ``findings`` worst first.
+
+    ``known`` is its state, or the last known one while it cannot be seen (``unseen_since`` then);
+    ``since`` is when that began.
+    """
 
     domain: str
     state: State
+    known: State
     since: datetime | None
+    unseen_since: datetime | None
     observed_at: datetime | None
     not_after: datetime | None
     provider: str | None
     edge: str | None
     owner: str | None
     findings: tuple[OpenFinding, ...]
+
+    @property
+    def place(self) -> str:
+        """The provider and the edge in front of it, as far as they are known."""
+        return SLASH.join(part for part in (self.provider, self.edge) if part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +87,21 @@ class Kind:
     closed: int
 
 
+@dataclass(frozen=True, slots=True)
+class Blind:
+    """We see nothing: the finding that says so, and when the first domain went out of sight."""
+
+    finding: Finding
+    since: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """The present state of all domains, and what is new since the window began (``since``).
 
-    ``broken`` domains are critical or warning, the worst and oldest first. ``unseen`` ones could
-    not be looked at for a reason on our side, or were ``never`` looked at. ``recovered`` ones are
+    ``broken`` domains are critical or warning, or were so when they were seen last; the worst and
+    oldest first. ``unseen`` ones could not be looked at for a reason on our side, or were ``never``
+    looked at. ``recovered`` ones are
     in order now and were broken inside the window. ``ours`` is what the latest sweep found about
     our own side.
     """
@@ -98,12 +120,23 @@ class Report:
     recovered: tuple[str, ...]
     swept_at: datetime | None
     ours: tuple[Finding, ...]
+    blind: Blind | None
     order: tuple[str, ...] = field(repr=False)  # all names, worst state first
 
     @property
     def domains(self) -> int:
         """How many domains there are."""
         return len(self.order)
+
+    @property
+    def known(self) -> Mapping[State, int]:
+        """How many domains are broken, those included that were so when they were seen last."""
+        return Counter(row.known for row in self.broken)
+
+    @property
+    def last_known(self) -> Mapping[State, int]:
+        """How many of the domains that cannot be seen were broken when they were."""
+        return Counter(row.known for row in self.broken if row.unseen_since)
 
     @property
     def severities(self) -> frozenset[Severity]:

@@ -34,15 +34,18 @@ _RECORD = {  # findings that one CNAME record mends
     "zone_appended",
     "wrong_region",
 }
+_ORIGIN = {"origin_down", "origin_certificate"}
 _TIMED = {"expiring", "renewal_overdue", "intermediate_expiring", "caa_blocks"}
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """A message, ready for a mail: every character of it can be seen."""
+    """A message, ready for a mail: every character of it can be seen. ``to`` is the declared owner,
+    None when there is none."""
 
     subject: str
     body: str
+    to: str | None = None
 
 
 def advise(latest: Latest, catalog: Catalog, write: Write) -> Advice:
@@ -51,6 +54,7 @@ def advise(latest: Latest, catalog: Catalog, write: Write) -> Advice:
     findings = sorted(latest.findings, key=lambda each: -each.finding.severity.rank)
     faults = [each for each in findings if each.finding.severity is not Severity.INFO]
     asked = [each for each in faults if _who(each, policy) == "owner"]
+    target = _target(asked, policy)
     body = write(
         {
             "domain": latest.domain.name,
@@ -61,12 +65,14 @@ def advise(latest: Latest, catalog: Catalog, write: Write) -> Advice:
             "of_provider": [each for each in faults if _who(each, policy) == "provider"],
             "of_us": [each for each in faults if _who(each, policy) == "us"],
             "notes": [each for each in findings if each not in faults],
-            "target": _target(asked, policy),
+            "target": target,
+            "in_words": {} if target else _in_words(asked, latest.domain.name, policy),
             "urgent": any(each.finding.severity is Severity.CRITICAL for each in faults),
             "ends_at": _ends_at(latest) if _TIMED & {e.finding.check for e in asked} else None,
         }
     )
-    return Advice(visible(f"{latest.domain.name}: {_gist(latest, faults)}"), body)
+    owner = latest.domain.owner
+    return Advice(visible(_subject(latest, faults)), body, visible(owner) if owner else None)
 
 
 def _policy(latest: Latest, catalog: Catalog) -> Policy | None:
@@ -82,7 +88,27 @@ def _who(opened: OpenFinding, policy: Policy | None) -> str:
     code, mode = opened.finding.check, policy.mode if policy else None
     if code in _OURS:
         return "us"
+    if code in _ORIGIN and policy and _of_provider(opened, policy):
+        return "provider"
     return _SERVER.get(mode, "owner") if mode and code in _SERVED else "owner"
+
+
+def _of_provider(opened: OpenFinding, policy: Policy) -> bool:
+    """Whether the origin that fails is a host of the provider itself."""
+    place = str(opened.finding.facts.get("origin") or "")
+    host = place.rpartition(":")[0]
+    targets = policy.provider.targets if policy.provider else ()
+    return any(target.names(host) or target.origin == place for target in targets)
+
+
+def _in_words(asked: Iterable[OpenFinding], name: str, policy: Policy | None) -> Mapping[str, str]:
+    """By check: what to do about a record whose exact target only a settings page shows."""
+    giver = (policy.edge or policy.provider) if policy else None
+    place = f"the settings page of {giver.title if giver else 'your e-mail provider or CDN'}"
+    record = f"the CNAME record of {name} must point at the target that {place} shows for it"
+    words = dict.fromkeys((each.finding.check for each in asked), record)
+    words["cname_dangling"] = f"{record}; or remove it: somebody else may claim its old target"
+    return {code: text for code, text in words.items() if code in _RECORD}
 
 
 def _target(asked: Iterable[OpenFinding], policy: Policy | None) -> str | None:
@@ -99,6 +125,12 @@ def _ends_at(latest: Latest) -> datetime | None:
     """When the served certificate ends."""
     leaf = latest.judged.observation.leaf if latest.judged else None
     return leaf.not_after if leaf else None
+
+
+def _subject(latest: Latest, faults: Iterable[OpenFinding]) -> str:
+    """The gist, with the domain's name before it where it does not say it itself."""
+    name, gist = latest.domain.name, _gist(latest, faults)
+    return gist if name in gist else f"{name}: {gist}"
 
 
 def _gist(latest: Latest, faults: Iterable[OpenFinding]) -> str:

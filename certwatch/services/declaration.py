@@ -143,13 +143,15 @@ def _tags(text: str) -> tuple[str, ...]:
 
 
 def _sample_link(text: str | None, name: str) -> str | None:
+    """The link with its host in normal form and without a user: what is asked, and compared."""
     if text is None:
         return None
     try:
         link = urlsplit(text)
+        port = "" if link.port is None else f":{link.port}"
         right = link.scheme in ("http", "https") and normalise(link.hostname or "") == name
     except (ValueError, InvalidName):
         right = False
     if not right or " " in text:
         raise InventoryError(f"sample_link {text[:80]!r} is not an http or https link on {name}")
-    return text
+    return link._replace(netloc=name + port).geturl()

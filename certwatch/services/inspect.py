@@ -20,7 +20,7 @@ from certwatch.core.model import (
     TrustVerdict,
 )
 from certwatch.core.policy import HousePolicy, policy_for
-from certwatch.core.trust import TrustStore
+from certwatch.core.trust import TrustStore, shown
 
 CHECKS = (*checks_of(certificate), *checks_of(chain))
 _ABOUT_NAMES = ("name_mismatch", "default_certificate")
@@ -86,8 +86,11 @@ def _nothing(host: str | None, at: datetime) -> Inspection:
 
 
 def _own_name(leaf: Certificate) -> str:
-    """A name that the certificate covers, its wildcard filled in; "" when it names no host."""
-    return leaf.sans[0].replace("*", "any", 1) if leaf.sans else ""
+    """A name that the certificate covers, its wildcard filled in; for the sentences about one that
+    names no host, its subject."""
+    if leaf.sans:
+        return leaf.sans[0].replace("*", "any", 1)
+    return shown(leaf.subject) or "an unnamed subject"
 
 
 def _judged(

@@ -7,7 +7,7 @@ Alembic is imported only where migrations run; opening a store must be quick.
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -105,10 +105,15 @@ def upgrade_database(url: str, migrations: Path) -> str:
 
 
 def _prepare_file(engine: Engine) -> None:
-    """Put a SQLite file into WAL mode, which it remembers; no transaction may be open for it."""
+    """Put a SQLite file into WAL mode, which it remembers; no transaction may be open for it.
+
+    A new one is its owner's alone: it holds the mail addresses of domains' owners.
+    """
     file = database_file(engine.url)
     if file is None:
         return
+    with suppress(OSError):  # there already, or SQLite will say better what is wrong
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:
         with closing(sqlite3.connect(file, isolation_level=None)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -182,6 +187,7 @@ def _copy(file: Path, path: Path) -> None:
     try:
         with closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as connection:
             connection.execute("VACUUM INTO ?", (str(draft),))
+        draft.chmod(0o600)
         with draft.open("rb+") as copied:
             os.fsync(copied.fileno())
         _require_free(path)

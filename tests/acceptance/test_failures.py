@@ -100,18 +100,31 @@ def test_a_sweep_that_is_killed(lab, crowd):
     assert looked_at(lab.folder) == CROWD
 
 
-def test_a_sweep_that_is_interrupted(lab, crowd):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_sweep_that_is_interrupted(lab, crowd, number, code):
     lab("domains", "import", str(crowd))
     sweep = lab.start("scan")
     while not looked_at(lab.folder):
         time.sleep(0.01)
-    sweep.send_signal(signal.SIGINT)
+    sweep.send_signal(number)
     _, err = sweep.communicate(timeout=30)
-    assert sweep.returncode == 130
+    assert sweep.returncode == code
     assert "interrupted" in err
-    assert "stored" in err
+    assert "kept" in err
     assert "Traceback" not in err
     lab("db", "check")
+
+
+def test_a_database_that_is_deleted_under_a_sweep(lab, crowd, finish):
+    lab("domains", "import", str(crowd))
+    sweep = lab.start("scan")
+    while not looked_at(lab.folder):
+        time.sleep(0.01)
+    (lab.folder / "certwatch.db").unlink()
+    run = finish(sweep, 3)
+    assert "certwatch.db was removed or replaced while in use" in run.err
+    assert run.out == ""
+    assert not (lab.folder / "certwatch.db").exists()
 
 
 def test_a_full_disk(house, small_disk):

@@ -155,7 +155,10 @@ def test_a_sample_link_that_loops():
     assert codes({"sample": moved(url, url=url)}) == ["redirect_loop"]
 
 
-@pytest.mark.parametrize("kind", [Failure.REFUSED, Failure.TIMEOUT])
+DEAD = [Failure.REFUSED, Failure.TIMEOUT, Failure.EOF, Failure.RESET, Failure.MALFORMED]
+
+
+@pytest.mark.parametrize("kind", DEAD)
 def test_a_closed_port_80(kind):
     finding = only({"http": (silence(kind),)})
     assert (finding.check, finding.severity) == ("http80_closed", Severity.WARNING)
@@ -166,7 +169,7 @@ def test_a_closed_port_80(kind):
     "changes",
     [
         {"http": (silence(Failure.LOCAL),)},
-        {"http": (silence(Failure.EOF),)},
+        {"http": (silence(Failure.REFUSED),), "https": (silence(Failure.EOF),)},
         {"http": (silence(Failure.REFUSED), upgrade())},
         {"http": (silence(Failure.REFUSED),), "tls": (no_tls(Failure.REFUSED),), "https": ()},
     ],

@@ -3,7 +3,7 @@
 import pytest
 import typer
 
-from certwatch.cli.options import FailOn, duration
+from certwatch.cli.options import FailOn, choice, duration
 from certwatch.core.model import Severity
 
 LADDER = (FailOn.INFO, FailOn.WARNING, FailOn.CRITICAL, FailOn.NEVER)
@@ -29,3 +29,9 @@ def test_reaching_the_limit_exits_with_1():
 def test_a_bad_span_says_what_is_allowed():
     with pytest.raises(typer.BadParameter, match="90s, 10m, 6h, 7d"):
         duration("soon")
+
+
+def test_a_word_that_is_no_choice_is_answered_with_the_choices():
+    assert choice(FailOn)("info") is FailOn.INFO
+    with pytest.raises(typer.BadParameter, match=r"^'bad' is not one of critical, warning, info"):
+        choice(FailOn)("bad")

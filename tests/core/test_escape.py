@@ -1,10 +1,12 @@
 """Hostile text, shown: nothing unseen acts, and no format takes it for its own."""
 
+import re
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from certwatch.core.escape import csv_cell, markdown, terminal, visible
 
@@ -54,6 +56,11 @@ def test_escaping_for_the_eye_is_done_once(text):
         ("# title", "\\# title"),
         ("    code", "code"),
         ("&lt;", "&amp;lt;"),
+        ("set CNAME a.com -> b.com", "set CNAME a.com -> b.com"),
+        ("cname_missing & co", "cname_missing & co"),
+        ("_em_", "\\_em\\_"),
+        ("control \x1b", "control \\u001b"),
+        ("1.5 days", "1.5 days"),
     ],
 )
 def test_markdown_takes_none_of_it_for_markup(text, escaped):
@@ -63,8 +70,33 @@ def test_markdown_takes_none_of_it_for_markup(text, escaped):
 @given(hostile)
 def test_markdown_keeps_to_its_cell(text):
     cell = markdown(text)
-    unescaped = cell.replace("\\\\", "").replace("\\|", "").replace("\\`", "")
+    unescaped = re.sub(r"\\[!-/:-@\[-`{-~]", "", cell).replace("->", "")
     assert not set(unescaped) & set("|`<>\n")
+
+
+MARKUP = st.text(alphabet="ab1 .:/\\\\`*_[]()<>!|~#&;@-+=\n\u0301\xa0") | st.sampled_from(
+    ["![x](y)", "<b>", "<http://a.b>", "__a__", "***a***", "a_b_ c", "--->", "&#35;", "\\_a\\_"]
+)
+RENDERER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+
+
+@pytest.mark.parametrize(
+    "page", ["{}", "- {}", "### {}", "> {}", "**x** {}: y", "| a |\n|---|\n| {} |"]
+)
+@given(text=st.text() | MARKUP)
+def test_a_renderer_shows_markdown_as_the_plain_text_it_was(page, text):
+    def spoken(markdown_text):
+        inline = [t for t in RENDERER.parse(page.format(markdown_text)) if t.type == "inline"]
+        return [[(each.type, each.content) for each in token.children or ()] for token in inline]
+
+    shown, plain = visible(text).strip(), "MARK"
+    if not shown:
+        return
+    meant = [
+        [(kind, content.replace(plain, shown)) for kind, content in children]
+        for children in spoken(plain)
+    ]
+    assert spoken(markdown(text)) == meant
 
 
 @pytest.mark.parametrize("text", ["=cmd()", "+1", "-1", "@x", "  =cmd()", "\uff1dcmd()"])

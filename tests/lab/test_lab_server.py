@@ -12,6 +12,7 @@ import pytest
 from certwatch.lab.http import Request, Response
 from certwatch.lab.pki import pem
 from certwatch.lab.places import PLACES
+from certwatch.lab.sites import Quirk, site_of
 from certwatch.lab.tls import TlsFault
 from certwatch.lab.truth import Leaf
 from certwatch.lab.world import World
@@ -150,6 +151,20 @@ async def test_an_endless_body_goes_on_and_slow_headers_trickle(world: World) ->
     started = asyncio.get_running_loop().time()
     assert (await get(world, "proxy", NAME))[0] == 200
     assert asyncio.get_running_loop().time() - started > 0.15
+
+
+@pytest.mark.parametrize(("quirk", "https"), [(Quirk.MUTE, True), (Quirk.MUTE_HTTP, False)])
+async def test_a_mute_site_closes_one_port_without_an_answer(
+    world: World, quirk: Quirk, https: bool
+) -> None:
+    async def behind(request: Request) -> Response:
+        return Response(status=200)
+
+    world.serve(NAME, Leaf(), respond=site_of(behind, (quirk,)))
+    mute, loud = (get, get_plain) if https else (get_plain, get)
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionError, ssl.SSLError)):
+        await mute(world, "proxy", NAME)
+    assert (await loud(world, "proxy", NAME))[0] in (200, 301)
 
 
 async def test_head_has_no_body(world: World) -> None:

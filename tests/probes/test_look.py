@@ -154,6 +154,8 @@ async def test_a_redirect_from_a_cache_is_asked_again(
     [
         (f"https://{NAME}/f/a?b=c#d", True),
         (f"http://{NAME.upper()}/f/a?b=c", True),
+        (f"https://{NAME}./f/a?b=c", True),
+        (f"https://{NAME.replace('.', chr(0x3002))}/f/a?b=c", True),
         ("https://other.test/f/a?b=c", False),
         ("https://[broken", False),
     ],

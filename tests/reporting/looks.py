@@ -1,6 +1,7 @@
 """Latest looks for tests of what is made of them."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from certwatch.core.model import Finding, Judged, Mode, Severity, State, TrackingDomain, worst
@@ -46,3 +47,10 @@ def latest(
 def unseen(name: str = "new.brand.test") -> Latest:
     """A domain that was never looked at."""
     return Latest(domain=TrackingDomain(name=name), judged=None, since=None)
+
+
+def blinded(look: Latest, since: datetime) -> Latest:
+    """The same domain as the store gives it while our side sees nothing."""
+    assert look.judged is not None
+    judged = replace(look.judged, state=State.UNKNOWN, findings=())
+    return replace(look, judged=judged, since=since)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certwatch.core.model import Failure, Finding, Judged, Mode, State, Trouble, worst
-from certwatch.ports import Latest, OpenFinding
+from certwatch.ports import Latest, OpenFinding, PastSweep
 from certwatch.reporting.build import build_report
 from certwatch.reporting.documents import (
     domain_document,
@@ -20,7 +20,7 @@ from certwatch.reporting.documents import (
     trouble_text,
 )
 from tests.factories import NAME, NOW, no_tls
-from tests.reporting.looks import finding, latest, unseen
+from tests.reporting.looks import blinded, finding, latest, unseen
 from tests.strategies import domains, instants, observations
 
 SCAN_KEYS = {"version", "started_at", "finished_at", "summary", "findings"}
@@ -147,3 +147,17 @@ def test_any_look_becomes_json_with_proper_times(domain, observation, since):
 def test_instants_sort_as_text(seconds):
     before, after = (datetime.fromtimestamp(s, UTC) for s in (seconds, seconds + 1))
     assert instant(before) < instant(after)
+
+
+def test_a_blind_report_and_its_domains_keep_what_was_known():
+    look = blinded(latest(finding()), NOW - timedelta(hours=2))
+    sick = (finding("monitor_sick"),)
+    sweep = PastSweep(started_at=NOW, finished_at=NOW, domains=1, states={}, findings=sick)
+    head = report_head(build_report([look], now=NOW, since=NOW, sweep=sweep))
+    assert head["blind"]["since"] == "2026-06-01T10:00:00Z"
+    assert head["blind"]["finding"]["remedy"] == "mend monitor_sick"
+    assert head["last_known"] == {"critical": 1, "warning": 0}
+    known = domain_document(look)["last_known"]
+    assert (known["state"], known["until"]) == ("critical", "2026-06-01T10:00:00Z")
+    assert [each["check"] for each in known["findings"]] == ["expired"]
+    assert domain_document(latest(finding()))["last_known"] is None

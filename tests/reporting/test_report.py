@@ -13,9 +13,9 @@ from certwatch.core.model import Severity, State
 from certwatch.core.policy import HousePolicy, SeverityRule
 from certwatch.ports import PastFinding, PastSweep, StateChange
 from certwatch.reporting.build import NO_OWNER, aged, build_report
-from certwatch.reporting.render import render
+from certwatch.reporting.render import render, titles_of
 from tests.factories import CATALOG, NOW
-from tests.reporting.looks import TEMPLATES, finding, latest, unseen
+from tests.reporting.looks import TEMPLATES, blinded, finding, latest, unseen
 
 WEEK = timedelta(days=7)
 INTERVAL = timedelta(hours=6)
@@ -172,7 +172,7 @@ def test_the_first_line_says_how_it_stands(looks, headline):
 def test_markdown_says_the_same():
     text = page(report(latest(finding(), owner="ops"), latest(name="b.test"), unseen()), "md")
     assert "**3 domains:** 1 critical, 0 warning, 1 unknown" in text
-    assert "- **critical** (expired): expired it is. To do: mend expired." in text
+    assert "- **critical** (`expired`): expired it is. To do: mend expired." in text
     assert "| ops | 1 | 0 | 1 |" in text
     for head, rule in re.findall(r"^(\| [a-z].*\|)\n(\|[-:|]+\|)$", text, re.MULTILINE):
         assert head.count("|") == rule.count("|")
@@ -202,3 +202,48 @@ def test_ten_thousand_domains_take_less_than_three_seconds(kind):
     largest = max(len(part) for part in parts)
     assert time.perf_counter() - start < 3
     assert largest < 100_000  # streamed, never whole in memory
+
+
+def dark_report():
+    """Two domains that nobody can see now; one was broken before."""
+    blind_at = NOW - timedelta(hours=2)
+    known = latest(finding(), name="bad.test", owner="ops@a.test")
+    good = latest(name="good.test")
+    sick = replace(finding("monitor_sick"), summary="no nameserver answers")
+    sweep = PastSweep(started_at=NOW, finished_at=NOW, domains=2, states={}, findings=(sick,))
+    return report(*(blinded(look, blind_at) for look in (known, good)), sweep=sweep)
+
+
+def test_a_blind_sweep_does_not_make_a_report_look_healthier():
+    built = dark_report()
+    assert built.blind is not None
+    assert built.blind.since == NOW - timedelta(hours=2)
+    (row,) = built.broken
+    assert (row.domain, row.state, row.known) == ("bad.test", State.UNKNOWN, State.CRITICAL)
+    assert row.since == NOW - timedelta(days=3)
+    assert [(g.name, g.critical) for g in built.owners] == [("ops@a.test", 1)]
+    assert built.counts[State.UNKNOWN] == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "marked", "worded"),
+    [
+        ("html", "last known</span>", "not seen since 2026-06-01 10:00 UTC"),
+        ("md", "### bad.test: last known critical", "Not seen since 2026-06-01 10:00 UTC"),
+    ],
+)
+def test_a_blind_report_says_so_first_and_then_what_was_known(kind, marked, worded):
+    text = page(dark_report(), kind)
+    first = text.index("certwatch is blind since")
+    assert first < text.index("mend monitor_sick") < text.index("Last known faults")
+    assert text.index("Last known faults") < text.index(marked) < text.index("mend expired")
+    assert worded in text
+    assert "Of the unknown ones, 1 were critical" in text
+
+
+def test_providers_and_edges_are_called_by_their_titles():
+    for kind in ("html", "md"):
+        values = {"report": report(latest(finding())), "titles": titles_of(CATALOG)}
+        text = "".join(render(f"report.{kind}.j2", TEMPLATES, **values))
+        assert "SparkPost / CloudFront" in text
+        assert "sparkpost" not in text

@@ -107,3 +107,25 @@ def test_what_was_not_seen_is_not_judged():
 
 def test_stale_is_ours():
     assert "WHAT IS OURS TO DO" in advice(latest(finding("stale", Severity.WARNING))).body
+
+
+def test_the_subject_says_the_name_once_and_the_owner_is_the_addressee():
+    gone = replace(finding("cname_missing"), summary=f"{NAME} has no DNS record")
+    told = advice(latest(gone, owner="anna@brand.test"))
+    assert told.subject == f"{NAME} has no DNS record"
+    assert told.to == "anna@brand.test"
+    assert advice(latest(gone)).to is None
+
+
+def test_an_unknown_target_is_said_in_words():
+    vague = f"set CNAME {NAME} -> the target that SparkPost gave you"
+    body = advice(latest(replace(finding("cname_missing"), remedy=vague))).body
+    assert "->" not in body
+    assert "must point at the target that the settings page of" in body
+
+
+@pytest.mark.parametrize(("origin", "of_provider"), [("spgo.io:443", True), ("a.test:443", False)])
+def test_only_the_providers_own_origin_is_the_providers(origin, of_provider):
+    body = advice(in_mode(latest(finding("origin_down", origin=origin)), Mode.CDN)).body
+    assert ("WHAT SPARKPOST HAS TO DO" in body) is of_provider
+    assert ("WHAT IS WRONG, AND WHAT TO DO" in body) is not of_provider

@@ -1,5 +1,6 @@
 """``inspect``: one chain, a name, a time; valid or why not."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -70,6 +71,15 @@ def test_without_a_name_only_chain_and_time_count(names):
 
 def test_without_a_name_an_expired_one_is_still_expired():
     assert "expired" in codes(inspect(parsed(issued(left=-2)), host=None))
+
+
+@pytest.mark.parametrize(
+    ("subject", "called"), [("CN=Old,O=Org", "CN=Old,O=Org"), ("", "an unnamed subject")]
+)
+def test_one_that_names_no_host_is_called_by_its_subject(subject, called):
+    leaf = replace(parsed(issued(left=120))[0], sans=(), subject=subject)
+    inspection = inspect((leaf,), host=None)
+    assert f"the certificate of {called} is not valid before" in inspection.reason
 
 
 def test_no_certificate_is_valid_for_nothing():

@@ -75,6 +75,12 @@ EDGE = (
         mode=Mode.PROXY,
         at=("no_http",),
     ),
+    _quirky(
+        "click.mute80.test",
+        "port 80 takes connections and closes them without an answer",
+        "http80_closed",
+        Quirk.MUTE_HTTP,
+    ),
     Plant(
         name="click.region.test",
         story="an EU account, the CNAME leads to the US",

@@ -66,6 +66,16 @@ ORIGIN = (
         origin="spgo.io",
     ),
     Plant(
+        name="click.mute.test",
+        story="TLS is fine, and then the proxy closes every connection without an answer",
+        codes=frozenset({"round_trip_failed"}),
+        provider="ses",
+        mode=Mode.PROXY,
+        at=("proxy",),
+        origin="r.us-east-1.awstrack.me",
+        quirks=(Quirk.MUTE,),
+    ),
+    Plant(
         name="click.noquery.test",
         story="KeyCDN drops the query string of links",
         codes=frozenset({"query_dropped"}),
