@@ -16,7 +16,15 @@ from ipaddress import ip_address
 from math import floor, inf
 
 from cryptography import x509
-from cryptography.x509.verification import PolicyBuilder, ServerVerifier, Store, Subject
+from cryptography.x509.verification import (
+    Criticality,
+    ExtensionPolicy,
+    Policy,
+    PolicyBuilder,
+    ServerVerifier,
+    Store,
+    Subject,
+)
 
 from certwatch.core.model import Certificate, Path, TrustVerdict
 from certwatch.core.x509 import covers, has_weak_key, has_weak_signature, issued_by, load
@@ -27,6 +35,7 @@ LEARNED_CAP = 1_000
 SHOWN_CAP = 120
 CHAIN_CAP = 32  # certificates that are judged; real chains have five at most
 STEPS_CAP = 10
+_EE_POLICY = ExtensionPolicy.webpki_defaults_ee()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,9 @@ class TrustStore:
         if not self._roots:
             raise CertificateError("there is no root certificate to trust; give at least one")
         self._store = Store(list(self._roots))
+        self._ca_policy = ExtensionPolicy.webpki_defaults_ca().may_be_present(
+            x509.KeyUsage, Criticality.AGNOSTIC, self._check_key_usage
+        )
         self._moments = _moments(self._roots.values())
         self._answers: OrderedDict[tuple[str, ...], _Answer] = OrderedDict()
         self._learned: OrderedDict[str, Certificate] = OrderedDict()
@@ -109,8 +121,10 @@ class TrustStore:
 
     def _verifier(self, host: str, at: datetime) -> ServerVerifier | None:
         """What judges paths for a DNS name or IP address; None where no client can ask for it."""
+        policy = PolicyBuilder().store(self._store).time(at)
+        policy = policy.extension_policies(ca_policy=self._ca_policy, ee_policy=_EE_POLICY)
         try:
-            return PolicyBuilder().store(self._store).time(at).build_server_verifier(_subject(host))
+            return policy.build_server_verifier(_subject(host))
         except ValueError:
             return None
 
@@ -127,6 +141,19 @@ class TrustStore:
             return (), _plain(str(error))
         served = dict(zip(above, chain[1:], strict=True))
         return tuple(served.get(one) or self._roots[one] for one in path[1:]), ""
+
+    def _check_key_usage(
+        self, policy: Policy, certificate: x509.Certificate, usage: x509.KeyUsage | None
+    ) -> None:
+        """What a CA's keyUsage must allow (RFC 5280 section 6.1.4 (n)).
+
+        A root may lack it: a trust anchor is a name and a key (section 6.1.1 (d)), and roots made
+        by ``openssl req`` have none.
+        """
+        if usage is None and certificate not in self._roots:
+            raise ValueError("a CA certificate above the leaf has no keyUsage")
+        if usage is not None and not usage.key_cert_sign:
+            raise ValueError("a CA certificate may not sign certificates (keyUsage)")
 
     def _explain(self, chain: Sequence[Certificate], moment: datetime, refusal: str) -> Path:
         """Why there is no path: follow issuers among what is served and trusted to the end."""

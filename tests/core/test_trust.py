@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -233,3 +234,22 @@ def test_any_instant_is_moved_into_the_leafs_life(certificate, at):
     assert moment <= certificate.not_after
     if certificate.not_before <= certificate.not_after:
         assert moment >= certificate.not_before
+
+
+def rooted(*extensions: x509.ExtensionType) -> tuple[Authority, x509.Certificate]:
+    """A root with these extensions alone, and a leaf under it."""
+    made = Authority.root("Plain Root", "Plain", LONG)
+    name, key = made.certificate.subject, made.key
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, *LONG)
+    for extension in extensions:
+        builder = builder.add_extension(extension, isinstance(extension, x509.BasicConstraints))
+    plain = replace(made, certificate=builder.sign(key, hashes.SHA256()))
+    return plain, plain.issue(NAME, span=life(NOW, 90, 60)).leaf
+
+
+def test_a_root_as_openssl_makes_it_needs_no_key_usage():
+    """A trust anchor is a name and a key (RFC 5280 section 6.1.1 (d))."""
+    authority, leaf = rooted(x509.BasicConstraints(True, None))
+    store = TrustStore([parse_certificate(authority.certificate.public_bytes(Encoding.DER))])
+    chain = (parse_certificate(leaf.public_bytes(Encoding.DER)),)
+    assert store.verify_for(chain, NAME, NOW).verdict is TrustVerdict.TRUSTED
