@@ -23,9 +23,16 @@ def advise(ctx: typer.Context, name: Name, json_: Json = False) -> None:
     latest = current_of(session, name)
     advice = advice_for(latest, session.app.catalog, _write)
     if json_:
-        document = {"domain": latest.domain.name, "subject": advice.subject, "body": advice.body}
+        document = {
+            "domain": latest.domain.name,
+            "to": advice.to,
+            "subject": advice.subject,
+            "body": advice.body,
+        }
         print_json({"version": 1, **document})
         return
+    if advice.to:
+        say(f"To: {advice.to}")
     say(f"Subject: {advice.subject}\n\n{advice.body}")
 
 

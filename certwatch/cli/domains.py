@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from certwatch.cli.files import whole_file
-from certwatch.cli.options import Json, Name
+from certwatch.cli.options import Json, Name, choice, words
 from certwatch.cli.output import Column, json_parts, note, print_json, say, table
 from certwatch.cli.session import session_of
 from certwatch.core.model import Memory, State
@@ -123,7 +123,10 @@ def list_(
     provider: Annotated[
         str | None, typer.Option(metavar="P", help="Only those of this provider.")
     ] = None,
-    state: Annotated[State | None, typer.Option(help="Only those in this state.")] = None,
+    state: Annotated[
+        State | None,
+        typer.Option(parser=choice(State), metavar=words(State), help="Only those in this state."),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """List the inventory and its latest states."""
@@ -171,17 +174,19 @@ def show(ctx: typer.Context, name: Name, json_: Json = False) -> None:
     """
     from certwatch.cli.looks import current_of
     from certwatch.cli.show import Past, show_domain, shown_document
+    from certwatch.reporting.render import titles_of
 
     session = session_of(ctx)
     latest = current_of(session, name)
     name = latest.domain.name
     memory = session.store.memories([name]).get(name, Memory())
     changes = tuple(session.store.state_changes(EVER, name))
-    past = Past(sightings=memory.sightings, changes=changes)
+    sweep = session.store.last_sweep()
+    past = Past(sightings=memory.sightings, changes=changes, sweep=sweep)
     if json_:
         print_json(shown_document(latest, past))
     else:
-        show_domain(latest, past)
+        show_domain(latest, past, titles_of(session.app.catalog))
 
 
 @app.command()
@@ -195,7 +200,12 @@ def remove(ctx: typer.Context, name: Name) -> None:
 @app.command()
 def export(
     ctx: typer.Context,
-    format_: Annotated[Format, typer.Option("--format", help="csv, json or toml.")] = Format.CSV,
+    format_: Annotated[
+        Format,
+        typer.Option(
+            "--format", parser=choice(Format), metavar=words(Format), help="csv, json or toml."
+        ),
+    ] = Format.CSV,
     out: Annotated[Path | None, typer.Option(metavar="PATH", help="A file; else stdout.")] = None,
 ) -> None:
     """Write the inventory to a file or stdout.

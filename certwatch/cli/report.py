@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 
 from certwatch.cli.files import whole_file
-from certwatch.cli.options import FailOn, FailOnOption, duration
+from certwatch.cli.options import FailOn, FailOnOption, choice, duration, words
 from certwatch.cli.output import json_parts, say
 from certwatch.cli.session import Session, session_of
 from certwatch.errors import CertwatchError, SettingsError, UsageError
@@ -33,7 +33,12 @@ class Format(StrEnum):
 
 def report(
     ctx: typer.Context,
-    format_: Annotated[Format, typer.Option("--format", help="html, md or json.")] = Format.HTML,
+    format_: Annotated[
+        Format,
+        typer.Option(
+            "--format", parser=choice(Format), metavar=words(Format), help="html, md or json."
+        ),
+    ] = Format.HTML,
     since: Annotated[
         str, typer.Option(metavar="SPAN", help="How far back changes are told: 24h, 7d.")
     ] = "7d",
@@ -87,11 +92,14 @@ def default_path(session: Session, at: datetime, format_: Format) -> Path:
 
 def page(session: Session, built: "Report", format_: Format) -> Iterator[str]:
     """The report as HTML or Markdown, in parts."""
-    from certwatch.reporting.render import render
+    from certwatch.reporting.render import render, titles_of
     from certwatch.resources import resource
 
     zone = _zone(session.app.settings.report.timezone)
-    return render(f"report.{format_}.j2", resource("reports"), report=built, zone=zone)
+    titles = titles_of(session.app.catalog)
+    return render(
+        f"report.{format_}.j2", resource("reports"), report=built, zone=zone, titles=titles
+    )
 
 
 def write_whole(path: Path, parts: Iterable[str]) -> None:
