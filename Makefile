@@ -41,8 +41,9 @@ acceptance: .venv/.dev ## the acceptance tests against the built wheel, from an 
 unit: .venv/.dev ## the quick loop: tests without servers, in seconds
 	@pytest --quiet --hypothesis-profile quick $(UNITS)
 
-docs: .venv/.base ## write the reference pages and the example settings from the code
+docs: .venv/.base ## write the reference pages from the code, and the README's picture and table
 	@python -m docs.generate
+	@python -m docs.demo
 
 bench: bench-scan ## the measured comparisons
 
