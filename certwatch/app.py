@@ -8,6 +8,7 @@ import asyncio
 import gc
 import sys
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache, partial
@@ -25,7 +26,7 @@ from certwatch.core.policy import HousePolicy, SeverityRule, Thresholds
 from certwatch.core.trust import TrustStore
 from certwatch.core.x509 import parse_pem
 from certwatch.edges import EDGES
-from certwatch.errors import CertificateError, SettingsError
+from certwatch.errors import CertificateError, SettingsError, StoreError
 from certwatch.ports import Clock
 from certwatch.probes.look import NetworkProber
 from certwatch.providers import PROVIDERS
@@ -115,7 +116,7 @@ class App:
             clock=self.clock,
             settings_file=settings_file,
             secrets=file_secrets(settings_file) if settings_file else (),
-            database_file=database_file(parse_url(settings.store.url.get_secret_value())),
+            database_file=_database_file(settings),
             check_database=self.check_store,
             has_acme_domains=self._has_acme_domains,
             roots=lambda: load_roots(settings.probe.trust_roots),
@@ -170,12 +171,17 @@ def load_roots(file: str) -> tuple[Certificate, ...]:
     path = Path(file or certifi.where())
     try:
         return parse_pem(path.read_bytes())
-    except OSError as error:
-        raise SettingsError(
-            f"probe.trust_roots: {path} cannot be read ({error.strerror})"
-        ) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a file name"
+        raise SettingsError(f"probe.trust_roots: {path} cannot be read ({reason})") from None
     except CertificateError as error:
         raise SettingsError(f"probe.trust_roots: {path}: {error}") from None
+
+
+def _database_file(settings: Settings) -> Path | None:
+    with suppress(StoreError):  # what is wrong with the URL is told by the database itself
+        return database_file(parse_url(settings.store.url.get_secret_value()))
+    return None
 
 
 def _catalog(settings: Settings) -> Catalog:
@@ -242,5 +248,6 @@ def _known(code: str) -> str:
     codes = [each.code for each in CODES]
     if code in codes:
         return code
-    near = get_close_matches(code, codes, n=1) or codes
-    raise SettingsError(f"[checks]: {code!r} is no check code; allowed: {', '.join(near)}")
+    near = get_close_matches(code, codes, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"the codes are {', '.join(codes)}"
+    raise SettingsError(f"[checks]: {code!r} is no check code; {hint}")

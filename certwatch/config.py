@@ -48,13 +48,17 @@ def _read(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
         raise SettingsError(f"{path}: not UTF-8 text") from None
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise SettingsError(f"{path}: not valid TOML: nested too deeply") from None
+    except ValueError as error:
         raise SettingsError(f"{path}: not valid TOML: {error}") from None
 
 
 def _variables(environ: Mapping[str, str]) -> Iterator[tuple[tuple[str, ...], tuple[str, str]]]:
     """(key path, (variable, value)) of each variable that names a setting; ``_FILE`` is read."""
     for name, value in sorted(environ.items()):
+        if name.startswith(PREFIX) and "__" not in name:
+            _refuse_single_underscore(name)
         if not name.startswith(PREFIX) or "__" not in name:
             continue
         keys = tuple(name.removeprefix(PREFIX).lower().split("__"))
@@ -65,22 +69,32 @@ def _variables(environ: Mapping[str, str]) -> Iterator[tuple[tuple[str, ...], tu
             yield keys, (name, value)
 
 
+def _refuse_single_underscore(name: str) -> None:
+    section, _, key = name.removeprefix(PREFIX).lower().partition("_")
+    if section in Settings.model_fields and key in _siblings((section,)):
+        meant = f"{PREFIX}{section}__{key}".upper()
+        raise SettingsError(f"{name}: unknown variable; did you mean {meant}?")
+
+
 def _is_secret(keys: tuple[str, ...]) -> bool:
+    """Whether a key holds a secret, or several."""
     model: Any = Settings
     for key in keys:
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             return False
         field = model.model_fields.get(key)
         model = field.annotation if field else None
-    return model is SecretStr
+    return model in (SecretStr, tuple[SecretStr, ...])
 
 
 def _secret(name: str, path: str) -> str:
+    """What a file holds; several secrets stand on lines of their own."""
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        text = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text, or no file name"
         raise SettingsError(f"{name}: the file {path} cannot be read ({reason})") from None
+    return ",".join(text.splitlines())
 
 
 def _put(data: dict[str, Any], keys: tuple[str, ...], value: str, name: str) -> None:

@@ -30,13 +30,20 @@ def _listed(value: object) -> object:
     if not isinstance(value, str):
         return value
     if value.lstrip().startswith("["):
-        return json.loads(value)
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            raise ValueError("must be a list: separate by commas, or write JSON") from None
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
 def _endpoint(default_port: int | None) -> BeforeValidator:
     def parse(value: object) -> object:
-        return parse_endpoint(value, default_port) if isinstance(value, str) else value
+        if isinstance(value, tuple):  # our own default
+            return value
+        if not isinstance(value, str):
+            raise ValueError("must be text: ADDRESS:PORT")
+        return parse_endpoint(value, default_port)
 
     return BeforeValidator(parse)
 

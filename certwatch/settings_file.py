@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 from textwrap import wrap
 from typing import Any, get_args
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -91,7 +90,8 @@ def _value(data: Any, table: Table, key: Key) -> object:
 def _tells(value: object) -> bool:
     """Whether a value would help a thief; the URL of a database without a password would not."""
     if isinstance(value, str) and value.startswith(("sqlite", "postgres")):
-        return bool(urlsplit(value).password)
+        user, at, _ = value.rpartition("@")
+        return bool(at) and ":" in user.partition("//")[2]
     return bool(value)
 
 

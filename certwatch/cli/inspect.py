@@ -83,7 +83,10 @@ def _instant(text: str) -> datetime:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(f"--at {text!r} is no time; write it as 2026-11-21T05:00:00Z") from None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    try:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except OverflowError:
+        raise UsageError(f"--at {text!r} is outside the years 1 to 9999") from None
 
 
 def _host(text: str) -> str:

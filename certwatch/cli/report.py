@@ -74,7 +74,10 @@ def build(session: Session, window: timedelta) -> "Report":
     from certwatch.reporting.build import build_report
 
     now, store = session.app.clock.now(), session.store
-    since = now - window
+    try:
+        since = now - window
+    except OverflowError:
+        raise UsageError("--since reaches back before the year 1; write a shorter span") from None
     return build_report(
         current(session),
         now=now,

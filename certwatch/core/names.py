@@ -20,7 +20,9 @@ def normalise(text: str) -> str:
     name = text.strip().removesuffix(".").lower()
     if not name:
         raise InvalidName("the domain name is empty")
-    if name.startswith("*."):
+    if "://" in name:
+        raise InvalidName(f"{text[:80]!r}: a URL; write the host name alone")
+    if "*" in name:
         raise InvalidName(
             f"{text!r}: a tracking domain is one host; name each host behind the wildcard"
         )

@@ -11,10 +11,13 @@ import os
 import smtplib
 import socket
 import ssl
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 
 import certifi
@@ -159,7 +162,8 @@ async def ask_mail_server(
             "set email.security to starttls (port 587) or tls (port 465)",
         )
     try:
-        return await asyncio.to_thread(_log_in, host, port, security, username, password, timeout)
+        talk = partial(_log_in, host, port, security, username, password, timeout)
+        return await asyncio.wait_for(_in_a_thread(talk), timeout)
     except smtplib.SMTPAuthenticationError as error:
         raise UpstreamError(
             f"{host} refuses the login of {username} (code {error.smtp_code})",
@@ -170,6 +174,33 @@ async def ask_mail_server(
             f"{host} port {port} ({security}) cannot be used: {_reason(error)}",
             "check email.host, email.port and email.security, and this machine's way out",
         ) from None
+
+
+def _in_a_thread(work: Callable[[], str]) -> asyncio.Future[str]:
+    """The outcome of work in a thread that nobody waits for: a server that talks on without end
+    would hold a pool's thread, and with it the end of this program."""
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[str] = loop.create_future()
+
+    def settle(result: str | None, error: Exception | None) -> None:
+        if outcome.done():
+            return
+        if error is not None:
+            outcome.set_exception(error)
+        else:
+            outcome.set_result(result or "")
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = work()
+        except Exception as failure:
+            error = failure
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=run, name="mail", daemon=True).start()
+    return outcome
 
 
 def _log_in(

@@ -93,10 +93,11 @@ def _csv_rows(file: TextIO) -> Iterator[Row]:
     if not header.strip():
         raise InventoryError("line 1: the header is missing; it names the columns")
     delimiter = max(_DELIMITERS, key=header.count)
-    columns = _columns(next(csv.reader([header], delimiter=delimiter)))
     lines = csv.reader(file, delimiter=delimiter, strict=True)
-    line = 2
+    line = 1
     try:
+        columns = _columns(next(csv.reader([header], delimiter=delimiter)))
+        line = 2
         for cells in lines:
             if any(cell.strip() for cell in cells):
                 yield f"line {line}", _cells(columns, cells)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -259,7 +260,21 @@ async def test_a_closed_port_and_a_silent_server():
     assert "refused" in str(error)
     async with running(saying(b"")) as port:
         error = await refusal(log_in(port, timeout=0.2))
-    assert "timed out" in str(error)
+    assert "no answer in time" in str(error)
+
+
+async def test_a_server_that_talks_without_end():
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(60):
+            writer.write(b"220-x\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    async with running(talk) as port:
+        started = time.monotonic()
+        error = await refusal(log_in(port, timeout=0.3))
+    assert "no answer in time" in str(error)
+    assert time.monotonic() - started < 2
 
 
 async def test_each_nameserver_is_asked():

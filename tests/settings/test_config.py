@@ -94,6 +94,38 @@ def test_a_wrong_secret_is_not_repeated(tmp_path):
     assert "xoxb-oops" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "[" * 100_000,
+        f"[probe]\nconcurrency = {'9' * 5000}",
+        '[dns]\nnameservers = [["127.0.0.1", 99999]]',
+        '[web]\nlisten = ["127.0.0.1", 1]',
+    ],
+    ids=["deep", "long", "pairs", "pair"],
+)
+def test_what_no_settings_file_should_hold(tmp_path, text):
+    with pytest.raises(SettingsError, match=r"certwatch\.toml: "):
+        load_settings(write(tmp_path, text), {})
+
+
+def test_a_list_in_the_environment_that_is_none():
+    with pytest.raises(SettingsError, match=r"^CERTWATCH_DNS__NAMESERVERS: must be a list"):
+        load_settings(environ={"CERTWATCH_DNS__NAMESERVERS": "[" * 50_000})
+
+
+def test_one_underscore_is_told_from_two():
+    with pytest.raises(SettingsError, match="did you mean CERTWATCH_PROBE__TIMEOUT"):
+        load_settings(environ={"CERTWATCH_PROBE_TIMEOUT": "5s"})
+    load_settings(environ={"CERTWATCH_COMMAND": "certwatch", "CERTWATCH_HOME": "/srv"})
+
+
+def test_several_secrets_stand_on_lines_of_a_file(tmp_path):
+    (tmp_path / "tokens").write_text("one two\nthree\n")
+    settings = load_settings(environ={"CERTWATCH_WEB__TOKENS_FILE": str(tmp_path / "tokens")})
+    assert [token.get_secret_value() for token in settings.web.tokens] == ["one two", "three"]
+
+
 def test_a_missing_file_that_was_named_is_an_error(tmp_path):
     with pytest.raises(SettingsError, match="no such settings file"):
         load_settings(tmp_path / "absent.toml", {})
