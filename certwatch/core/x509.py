@@ -71,12 +71,16 @@ def parse_pem(data: bytes) -> tuple[Certificate, ...]:
     """
     if b"-----BEGIN" not in data:
         return (parse_certificate(data),)
+    if b"CERTIFICATE-----" not in data:
+        held = "a private key" if b"PRIVATE KEY-----" in data else "something else"
+        raise CertificateError(f"there is no certificate in this PEM, but {held}")
     try:
         with _quiet():
             loaded = x509.load_pem_x509_certificates(data)
             return tuple(_certificate(one, one.public_bytes(Encoding.DER)) for one in loaded)
     except Exception as error:
-        raise CertificateError(f"no readable certificates in this PEM: {error}"[:300]) from None
+        reason = str(error).partition(" See https://")[0][:300]
+        raise CertificateError(f"no readable certificates in this PEM: {reason}") from None
 
 
 def covers(certificate: Certificate, host: str) -> bool:

@@ -224,3 +224,9 @@ def test_a_damaged_certificate_is_a_certificate_or_an_error_of_ours(data):
         return
     assert isinstance(one, Certificate)
     assert one.not_before.tzinfo is not None
+
+
+def test_a_private_key_is_called_one():
+    key = b"-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n"
+    with pytest.raises(CertificateError, match="no certificate in this PEM, but a private key"):
+        parse_pem(key)
