@@ -111,7 +111,7 @@ def write_whole(path: Path, parts: Iterable[str]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CertwatchError(f"{folder} cannot be made ({error.strerror})") from None
+        raise CertwatchError(f"{folder} cannot be written ({error.strerror})") from None
     with whole_file(path) as file:
         file.writelines(parts)
 
