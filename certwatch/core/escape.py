@@ -24,7 +24,6 @@ _MARKUP = re.compile(
 _BLOCK = re.compile(r"^([-+=:]|\d+[.)](?=\s|$))")  # a list, a rule or a heading at a line's start
 _ENTITY = re.compile(r"<|(?<!-)>|&(?=\#?\w+;)")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-_FORMULA = re.compile("\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20]")
 
 
 def visible(text: str) -> str:
@@ -54,12 +53,6 @@ def markdown(text: str) -> str:
 
 def _escaped(marks: str) -> str:
     return "".join("\\" + mark for mark in marks)
-
-
-def csv_cell(text: str) -> str:
-    """Text for a CSV cell: an apostrophe keeps spreadsheets from taking it for a formula."""
-    shown = visible(text)
-    return "'" + shown if _FORMULA.match(shown) else shown
 
 
 def _code(char: str) -> str:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from certwatch.core.escape import csv_cell, markdown, terminal, visible
+from certwatch.core.escape import markdown, terminal, visible
 
 UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 hostile = st.text() | st.text(
@@ -97,13 +97,3 @@ def test_a_renderer_shows_markdown_as_the_plain_text_it_was(page, text):
         for children in spoken(plain)
     ]
     assert spoken(markdown(text)) == meant
-
-
-@pytest.mark.parametrize("text", ["=cmd()", "+1", "-1", "@x", "  =cmd()", "\uff1dcmd()"])
-def test_a_spreadsheet_sees_no_formula(text):
-    assert csv_cell(text) == "'" + text
-
-
-@given(hostile)
-def test_no_cell_begins_like_a_formula(text):
-    assert not csv_cell(text).lstrip().startswith(("=", "+", "-", "@", "\t", "\r"))
