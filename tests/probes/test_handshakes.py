@@ -194,7 +194,7 @@ async def test_a_reset_is_no_eof() -> None:
 
 async def test_a_server_that_says_nothing_times_out() -> None:
     async with running(idle) as port:
-        found = await trouble(port, shared=addresses(timeout=0.1))
+        found = await trouble(port, shared=addresses(timeout=0.5))
     assert found == (Failure.TIMEOUT, "the TLS handshake did not finish")
 
 
