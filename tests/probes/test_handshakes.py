@@ -207,7 +207,7 @@ async def test_a_silent_address_is_given_up_for_the_sweep() -> None:
         await reader.read()
 
     async with running(count) as port:
-        shared = addresses(timeout=0.1)
+        shared = addresses(timeout=0.5)
         found = await asyncio.gather(*(trouble(port, shared=shared) for _ in range(40)))
     assert {kind for kind, _ in found} == {Failure.TIMEOUT}
     assert 8 <= accepted <= 16
@@ -276,9 +276,9 @@ async def test_forbidden_addresses_are_never_connected_to(address: str) -> None:
 
 async def test_a_look_that_spent_its_time_opens_no_more(tmp_path: Path) -> None:
     async with running(idle, server_context(issue(NAME).save(tmp_path))) as port:
-        dialler = Dialler(addresses(timeout=0.05))
+        dialler = Dialler(addresses(timeout=0.2))
         async with dialler.open(HOST, port):
-            await asyncio.sleep(0.25)
+            await asyncio.sleep(0.9)
         with pytest.raises(Failed, match="too long"):
             async with dialler.open(HOST, port):
                 pass
