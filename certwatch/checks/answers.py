@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urljoin, urlsplit
 
 from certwatch.core.catalog import Edge, Provider, Signature, has_header, matching
@@ -45,6 +46,7 @@ class EdgeError:
     addresses: tuple[str, ...]
 
 
+@lru_cache(maxsize=256)  # several checks read the same few URLs of a look
 def parse_url(text: str) -> Url | None:
     """The parts of an absolute http(s) URL; None for anything else."""
     try:
@@ -108,6 +110,7 @@ def visited(answer: HttpView) -> list[str]:
     return [answer.url, *(_join(hop.url, hop.location) for hop in answer.hops)]
 
 
+@lru_cache(maxsize=256)
 def _join(base: str, location: str) -> str:
     try:
         return urljoin(base, location)

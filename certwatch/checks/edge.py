@@ -67,6 +67,8 @@ def redirect_loop(observation: Observation, policy: Policy, now: datetime) -> It
 
 
 def _loops(view: HttpView) -> bool:
+    if view.status not in REDIRECTS and not view.hops:
+        return False
     urls = [parse_url(url) for url in (*visited(view), redirect_of(view) or "")]
     places = [url.place for url in urls if url is not None]
     repeats = view.status in REDIRECTS and len(set(places)) < len(places)
