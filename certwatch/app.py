@@ -171,9 +171,10 @@ def load_roots(file: str) -> tuple[Certificate, ...]:
     path = Path(file or certifi.where())
     try:
         return parse_pem(path.read_bytes())
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not a file name"
-        raise SettingsError(f"probe.trust_roots: {path} cannot be read ({reason})") from None
+    except OSError as error:
+        raise SettingsError(
+            f"probe.trust_roots: {path} cannot be read ({error.strerror})"
+        ) from None
     except CertificateError as error:
         raise SettingsError(f"probe.trust_roots: {path}: {error}") from None
 

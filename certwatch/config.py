@@ -10,9 +10,12 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from certwatch.errors import SettingsError
 from certwatch.settings import Settings
+from certwatch.settings_file import tables
 
 PREFIX = "CERTWATCH_"
 DEFAULT_FILE = "certwatch.toml"
+
+Value = str | list[str]  # of a variable, or of the lines of the file that it names
 
 
 def load_settings(file: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -50,54 +53,62 @@ def _read(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: not UTF-8 text") from None
     except RecursionError:
         raise SettingsError(f"{path}: not valid TOML: nested too deeply") from None
-    except ValueError as error:
+    except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: not valid TOML: {error}") from None
+    except ValueError:  # of int(): so many digits take too long
+        raise SettingsError(f"{path}: a number in it has too many digits") from None
 
 
-def _variables(environ: Mapping[str, str]) -> Iterator[tuple[tuple[str, ...], tuple[str, str]]]:
+def _variables(environ: Mapping[str, str]) -> Iterator[tuple[tuple[str, ...], tuple[str, Value]]]:
     """(key path, (variable, value)) of each variable that names a setting; ``_FILE`` is read."""
     for name, value in sorted(environ.items()):
-        if name.startswith(PREFIX) and "__" not in name:
+        if not name.startswith(PREFIX):
+            continue
+        if "__" not in name:
             _refuse_single_underscore(name)
-        if not name.startswith(PREFIX) or "__" not in name:
             continue
         keys = tuple(name.removeprefix(PREFIX).lower().split("__"))
-        target = keys[-1].removesuffix("_file")
-        if target != keys[-1] and _is_secret((*keys[:-1], target)):
-            yield (*keys[:-1], target), (name, _secret(name, value))
+        secret = (*keys[:-1], keys[-1].removesuffix("_file"))
+        kind = _type_of(secret) if secret != keys else None
+        if kind is SecretStr:
+            yield secret, (name, _secret(name, value))
+        elif kind == tuple[SecretStr, ...]:
+            yield secret, (name, _secret(name, value).splitlines())
         else:
             yield keys, (name, value)
 
 
 def _refuse_single_underscore(name: str) -> None:
-    section, _, key = name.removeprefix(PREFIX).lower().partition("_")
-    if section in Settings.model_fields and key in _siblings((section,)):
-        meant = f"{PREFIX}{section}__{key}".upper()
-        raise SettingsError(f"{name}: unknown variable; did you mean {meant}?")
+    """A variable that would be a setting with two underscores was meant as one."""
+    for table in tables():
+        for key in table.keys:
+            meant = f"{PREFIX}{table.name}.{key.name}".upper().replace(".", "__")
+            for suffix in ("", "_FILE") if key.is_secret else ("",):
+                if name == meant.replace("__", "_") + suffix:
+                    raise SettingsError(f"{name}: unknown variable; did you mean {meant}{suffix}?")
 
 
-def _is_secret(keys: tuple[str, ...]) -> bool:
-    """Whether a key holds a secret, or several."""
+def _type_of(keys: tuple[str, ...]) -> Any:
+    """The type of a setting, None where there is none of this name."""
     model: Any = Settings
     for key in keys:
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            return False
+            return None
         field = model.model_fields.get(key)
         model = field.annotation if field else None
-    return model in (SecretStr, tuple[SecretStr, ...])
+    return model
 
 
 def _secret(name: str, path: str) -> str:
-    """What a file holds; several secrets stand on lines of their own."""
+    """What a file holds, without the white space around it."""
     try:
-        text = Path(path).read_text(encoding="utf-8").strip()
+        return Path(path).read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text, or no file name"
         raise SettingsError(f"{name}: the file {path} cannot be read ({reason})") from None
-    return ",".join(text.splitlines())
 
 
-def _put(data: dict[str, Any], keys: tuple[str, ...], value: str, name: str) -> None:
+def _put(data: dict[str, Any], keys: tuple[str, ...], value: Value, name: str) -> None:
     for key in keys[:-1]:
         data = data.setdefault(key, {})
         if not isinstance(data, dict):

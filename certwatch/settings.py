@@ -10,7 +10,15 @@ import json
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+)
 
 from certwatch.core.durations import parse_duration
 from certwatch.core.model import Mode
@@ -19,8 +27,11 @@ LATER = "(accepted and checked, not used by this version yet)"
 
 
 def _duration(value: object) -> object:
-    span = parse_duration(value) if isinstance(value, str) else value
-    if isinstance(span, timedelta) and span <= timedelta():
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+def _positive(span: timedelta) -> timedelta:
+    if span <= timedelta():
         raise ValueError("must be longer than nothing: 90s, 10m, 6h, 7d")
     return span
 
@@ -78,7 +89,7 @@ def _port(digits: str, text: str) -> int:
 
 
 Listed = BeforeValidator(_listed)
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Nameserver = Annotated[tuple[str, int], _endpoint(53)]
 Nameservers = Annotated[tuple[Nameserver, ...], Listed]
@@ -91,9 +102,16 @@ Level = Literal["critical", "warning", "info", "mute"]
 
 
 class Section(BaseModel):
-    """One table of the settings: unknown keys are refused."""
+    """One table of the settings: unknown keys are refused, and what no file or host is named."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _without_nul(cls, value: object) -> object:
+        if isinstance(value, str) and "\0" in value:
+            raise ValueError("must not hold a NUL character")
+        return value
 
 
 class StoreSettings(Section):

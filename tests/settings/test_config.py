@@ -126,6 +126,40 @@ def test_several_secrets_stand_on_lines_of_a_file(tmp_path):
     assert [token.get_secret_value() for token in settings.web.tokens] == ["one two", "three"]
 
 
+def test_a_comma_in_a_secret_of_a_file_does_not_split_it(tmp_path):
+    (tmp_path / "tokens").write_text("one,two\nthree\n")
+    settings = load_settings(environ={"CERTWATCH_WEB__TOKENS_FILE": str(tmp_path / "tokens")})
+    assert [token.get_secret_value() for token in settings.web.tokens] == ["one,two", "three"]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("CERTWATCH_PROBE_HTTPS_PORT", "CERTWATCH_PROBE__HTTPS_PORT"),
+        ("CERTWATCH_SLACK_TOKEN_FILE", "CERTWATCH_SLACK__TOKEN_FILE"),
+        ("CERTWATCH_PROVIDERS_MAILGUN_API_KEY", "CERTWATCH_PROVIDERS__MAILGUN__API_KEY"),
+    ],
+)
+def test_too_few_underscores_are_pointed_out(name, meant):
+    with pytest.raises(SettingsError, match=rf"did you mean {meant}\?"):
+        load_settings(environ={name: "1"})
+
+
+@pytest.mark.parametrize("key", ["trust_roots", "contact"])
+def test_a_nul_character_names_no_file_or_host(tmp_path, key):
+    file = tmp_path / "certwatch.toml"
+    file.write_text(f"[probe]\n{key} = 'a\\u0000b'\n".replace("'", '"'))
+    with pytest.raises(SettingsError, match=rf"\[probe\] {key}: must not hold a NUL character"):
+        load_settings(file, {})
+
+
+def test_a_number_without_end_is_an_error(tmp_path):
+    file = tmp_path / "certwatch.toml"
+    file.write_text("[probe]\nhttps_port = " + "9" * 5000)
+    with pytest.raises(SettingsError, match=r"a number in it has too many digits"):
+        load_settings(file, {})
+
+
 def test_a_missing_file_that_was_named_is_an_error(tmp_path):
     with pytest.raises(SettingsError, match="no such settings file"):
         load_settings(tmp_path / "absent.toml", {})
