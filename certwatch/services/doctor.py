@@ -60,15 +60,12 @@ class Patient:
 
 async def doctor(patient: Patient) -> list[Diagnosis]:
     """Examine everything, the network all at once; failures are diagnoses, never exceptions."""
-    return [
-        _settings(patient),
-        _permissions(patient),
-        await asyncio.to_thread(_database, patient),
-        _roots(patient),
-        *await asyncio.gather(_dns(patient), _ca(patient), _clock(patient)),
-        _ipv6(patient),
-        *await asyncio.gather(_mail(patient), _chat(patient)),
-    ]
+    database, dns, ca, clock, mail, chat = await asyncio.gather(
+        asyncio.to_thread(_database, patient),
+        *(ask(patient) for ask in (_dns, _ca, _clock, _mail, _chat)),
+    )
+    here = _settings(patient), _permissions(patient), database, _roots(patient)
+    return [*here, dns, ca, clock, _ipv6(patient), mail, chat]
 
 
 def _settings(patient: Patient) -> Diagnosis:
