@@ -10,11 +10,15 @@
     |-- CertificateError      bytes that are no certificate
     |-- StoreError            the database cannot be reached, read or written
     |-- UpstreamError         the CA, the mail server, the chat or a resolver does not work for us
+    |-- RenewalError          one attempt at a certificate failed; it says whose fault it was
+    |-- LostClaim             another process works on this renewal now: leave it alone
     `-- LabError              the loopback world cannot be started here
 
 A failure of a *look* (a refused connection, an expired certificate, a resolver that does
 not answer) is never an exception: it is a field of the observation.
 """
+
+from datetime import datetime
 
 
 class CertwatchError(Exception):
@@ -58,6 +62,34 @@ class UpstreamError(CertwatchError):
     def __init__(self, message: str, remedy: str) -> None:
         super().__init__(message)
         self.remedy = remedy
+
+
+class RenewalError(CertwatchError):
+    """One attempt at a certificate failed.
+
+    ``kind`` is a short word of its own for each cause (``rateLimited``, ``caa``, ``deploy``, a
+    check code), ``blame`` one of ``certwatch.core.renewal.Blame``, ``remedy`` what to do about it;
+    ``retry_at`` is set where the other side said when.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: str,
+        blame: str,
+        remedy: str,
+        retry_at: datetime | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.blame = blame
+        self.remedy = remedy
+        self.retry_at = retry_at
+
+
+class LostClaim(CertwatchError):
+    """Another process works on this renewal now: leave it alone."""
 
 
 class LabError(CertwatchError):

@@ -8,7 +8,7 @@ here are the reference documentation; ``certwatch.config`` reads the file and th
 import ipaddress
 import json
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -18,6 +18,7 @@ from pydantic import (
     Field,
     SecretStr,
     field_validator,
+    model_validator,
 )
 
 from certwatch.core.durations import parse_duration
@@ -192,36 +193,78 @@ class AcmeSettings(Section):
     """The certificate authority for domains in mode `acme`."""
 
     directory: str = Field(
-        "https://acme-v02.api.letsencrypt.org/directory",
-        description="the CA's directory URL; `doctor` asks for it",
+        "https://acme-v02.api.letsencrypt.org/directory", description="the CA's directory URL"
     )
-    contact: str = Field("", description=f"mail address for the CA {LATER}")
+    contact: str = Field("", description="mail address that the CA may write to")
     ca_bundle: str = Field("", description="PEM file that the CA's own HTTPS is verified with")
-    profile: str = Field("", description=f"certificate profile {LATER}")
+    profile: str = Field("", description="certificate profile, where the CA offers several")
     challenge_listen: Listen = Field(
-        ("127.0.0.1", 8402), description=f"where HTTP-01 challenges are answered {LATER}"
+        ("127.0.0.1", 8402), description="where HTTP-01 challenges are answered"
     )
-    eab_kid: str = Field("", description=f"external account key id {LATER}")
-    eab_hmac_key: SecretStr = Field(SecretStr(""), description=f"external account key {LATER}")
+    eab_kid: str = Field("", description="external account key id, where the CA asks for one")
+    eab_hmac_key: SecretStr = Field(
+        SecretStr(""), description="external account key, as the CA gave it (base64url)"
+    )
+    fallback: str = Field(
+        "",
+        description="directory URL of a second CA, asked while the first one is out of order; it"
+        " has a budget of its own",
+    )
+    fallback_eab_kid: str = Field("", description="external account key id there")
+    fallback_eab_hmac_key: SecretStr = Field(
+        SecretStr(""), description="external account key there"
+    )
     caa: Texts = Field(
         ("letsencrypt.org",), description="the CA's names in CAA records, for `caa_blocks`"
     )
+    key_type: Literal["ecdsa-p256", "rsa-2048"] = Field(
+        "ecdsa-p256", description="private keys of new certificates"
+    )
+    key_file: str = Field(
+        "certwatch.key",
+        description="file, readable by its owner alone, with the key that seals private keys in"
+        " the database; made by `init`",
+    )
+    sealing_key: SecretStr = Field(
+        SecretStr(""),
+        description="that key itself, instead of the file (url-safe base64, 32 bytes)",
+    )
+    concurrency: int = Field(8, ge=1, le=100, description="certificates ordered together")
 
 
 class BudgetSettings(Section):
     """How many certificates may be ordered."""
 
-    certificates: int = Field(20, ge=1, description=f"certificates per window {LATER}")
-    window: Duration = Field(timedelta(days=7), description=f"the sliding window {LATER}")
-    reserve: int = Field(2, ge=0, description=f"places kept for emergencies {LATER}")
-    count_ari_renewals: bool = Field(True, description=f"whether ARI renewals count {LATER}")
+    certificates: int = Field(20, ge=1, description="certificates per window")
+    window: Duration = Field(timedelta(days=7), description="the sliding window")
+    reserve: int = Field(
+        2, ge=0, description="places of these for emergencies: revoked, or expired already"
+    )
+    count_ari_renewals: bool = Field(
+        True, description="whether renewals inside the CA's suggested window count"
+    )
+
+    @model_validator(mode="after")
+    def _leaves_room(self) -> Self:
+        if self.reserve >= self.certificates:
+            raise ValueError("reserve must be less than certificates, or nothing could be renewed")
+        return self
 
 
 class DeploySettings(Section):
     """Where new certificates go."""
 
-    directory: str = Field("certs", description=f"folder of the certificates {LATER}")
-    hook: str = Field("", description=f"command after a new certificate {LATER}")
+    directory: str = Field("certs", description="folder with one folder per domain")
+    hook: str = Field(
+        "",
+        description="command run after a new certificate is in place, with CERTWATCH_DOMAIN,"
+        " CERTWATCH_FULLCHAIN, CERTWATCH_PRIVKEY, ... in its environment",
+    )
+    hook_timeout: Duration = Field(timedelta(minutes=1), description="the longest run of the hook")
+    keep: int = Field(3, ge=0, description="previous certificates kept per domain")
+    grace: Duration = Field(
+        timedelta(minutes=10), description="how long addresses may take to serve a new certificate"
+    )
 
 
 class SlackSettings(Section):

@@ -1,4 +1,4 @@
-"""What the services need from the outside, as protocols; ``certwatch.app`` binds the adapters."""
+"""The ports of the first journey: the clock, the network, and the store of what was seen."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
