@@ -145,7 +145,7 @@ def _certificate(loaded: x509.Certificate, der: bytes) -> Certificate:
         subject=_name(subject),
         issuer=_name(issuer),
         issuer_organization=_organization(issuer),
-        serial=f"{loaded.serial_number:02x}"[:TEXT_CAP],
+        serial=_hex(loaded.serial_number)[:TEXT_CAP],
         sans=_sans(extensions.get(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, ())),
         not_before=loaded.not_valid_before_utc,
         not_after=loaded.not_valid_after_utc,
@@ -166,6 +166,12 @@ def _certificate(loaded: x509.Certificate, der: bytes) -> Certificate:
         ),
         der=der,
     )
+
+
+def _hex(number: int) -> str:
+    """Whole octets, as every tool prints a serial."""
+    digits = f"{number:x}"
+    return digits if len(digits) % 2 == 0 or number < 0 else f"0{digits}"
 
 
 def _readable(read: Callable[[], _Value], otherwise: _Value) -> _Value:

@@ -62,6 +62,11 @@ def test_every_field_is_read():
     assert int(leaf.serial, 16) == loaded.serial_number
 
 
+def test_a_serial_is_shown_in_whole_octets_as_other_tools_do(monkeypatch):
+    monkeypatch.setattr(x509, "random_serial_number", lambda: 0x3AB)
+    assert parsed(issued("click.brand.test"))[0].serial == "03ab"
+
+
 def test_a_root_is_a_ca_and_signed_by_itself():
     (root,) = parsed(ROOT)
     assert (root.is_ca, root.self_signed) == (True, True)
