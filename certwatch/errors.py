@@ -10,6 +10,7 @@
     |-- CertificateError      bytes that are no certificate
     |-- StoreError            the database cannot be reached, read or written
     |-- UpstreamError         the CA, the mail server, the chat or a resolver does not work for us
+    |-- ListenError           an address that certwatch should answer on cannot be had
     |-- RenewalError          one attempt at a certificate failed; it says whose fault it was
     |-- LostClaim             another process works on this renewal now: leave it alone
     `-- LabError              the loopback world cannot be started here
@@ -64,12 +65,24 @@ class UpstreamError(CertwatchError):
         self.remedy = remedy
 
 
+class ListenError(CertwatchError):
+    """An address that certwatch should answer on cannot be had.
+
+    ``in_use``: somebody listens there already, perhaps another certwatch.
+    """
+
+    def __init__(self, message: str, *, in_use: bool) -> None:
+        super().__init__(message)
+        self.in_use = in_use
+
+
 class RenewalError(CertwatchError):
     """One attempt at a certificate failed.
 
     ``kind`` is a short word of its own for each cause (``rateLimited``, ``caa``, ``deploy``, a
     check code), ``blame`` one of ``certwatch.core.renewal.Blame``, ``remedy`` what to do about it;
-    ``retry_at`` is set where the other side said when.
+    ``retry_at`` is set where the other side said when; ``is_final`` when the CA said that this
+    order will never become a certificate.
     """
 
     def __init__(
@@ -80,12 +93,14 @@ class RenewalError(CertwatchError):
         blame: str,
         remedy: str,
         retry_at: datetime | None = None,
+        is_final: bool = False,
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.blame = blame
         self.remedy = remedy
         self.retry_at = retry_at
+        self.is_final = is_final
 
 
 class LostClaim(CertwatchError):

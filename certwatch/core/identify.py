@@ -122,11 +122,11 @@ def own_origin(provider: Provider, region: str | None) -> str | None:
     return (best.origin or best.name) if best else None
 
 
-def _origin(
-    domain: TrackingDomain, provider: Provider | None, mode: Mode | None
-) -> tuple[str, int, str] | None:
+def forwarding(domain: TrackingDomain, provider: Provider | None) -> tuple[str, int, str] | None:
+    """Where a CDN or proxy in front of the provider forwards to, as (host, port, scheme): the
+    declared origin, else the provider's own."""
     text = domain.origin
-    if text is None and provider is not None and mode in FRONTED:
+    if text is None and provider is not None:
         declared = provider.target(domain.cname) if domain.cname else None
         text = own_origin(provider, declared.region if declared else None)
     if text is None:
@@ -136,6 +136,14 @@ def _origin(
     if port is None:
         return host, _PORTS.get(scheme, 443), scheme
     return host, port, _SCHEMES.get(port, scheme)
+
+
+def _origin(
+    domain: TrackingDomain, provider: Provider | None, mode: Mode | None
+) -> tuple[str, int, str] | None:
+    if domain.origin is None and mode not in FRONTED:
+        return None
+    return forwarding(domain, provider)
 
 
 def _origin_host(domain: TrackingDomain) -> str | None:

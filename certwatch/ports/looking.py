@@ -10,6 +10,7 @@ from certwatch.core.identify import Questions
 from certwatch.core.model import (
     DnsView,
     Finding,
+    HttpView,
     Judged,
     Memory,
     Observation,
@@ -32,6 +33,12 @@ class Looks(Protocol):
 
     async def look(self, domain: TrackingDomain, now: datetime) -> Observation:
         """Look once; never raises for what the network does."""
+        ...
+
+    async def challenge(self, domain: TrackingDomain, token: str) -> tuple[HttpView, ...]:
+        """What each address of a domain answers for an ACME token on port 80, redirects followed on
+        its own host as the CA does (RFC 8555 section 8.3); never raises for what the network does.
+        """
         ...
 
     async def resolver_state(self) -> ResolverState:

@@ -4,9 +4,16 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
-from certwatch.core.model import DnsStatus, DnsView, Observation, ResolverState, TrackingDomain
+from certwatch.core.model import (
+    DnsStatus,
+    DnsView,
+    HttpView,
+    Observation,
+    ResolverState,
+    TrackingDomain,
+)
 from certwatch.ports import Ask
-from certwatch.probes import dns, http
+from certwatch.probes import challenge, dns, http
 from certwatch.probes.crl import Revocations, Shelf
 from certwatch.probes.dial import Addresses
 from certwatch.probes.exchange import Exchange, Nameserver
@@ -111,6 +118,10 @@ class Sweep:
         """Shake hands for a domain with this address alone, whatever DNS says."""
         pinned = DnsView(status=DnsStatus.OK, addresses=(address,))
         return await Look(self._shared, domain, pinned, now).certificates()
+
+    async def challenge(self, domain: TrackingDomain, token: str) -> tuple[HttpView, ...]:
+        """What each address answers for a challenge's token, asked as a CA asks."""
+        return await challenge.views(self._shared, domain, token, self._patience)
 
     async def resolver_state(self) -> ResolverState:
         """How our own nameservers do now."""

@@ -86,7 +86,7 @@ class Look:
 
     async def certificates(self) -> Observation:
         """Only the handshake with every address."""
-        seen = await _all(self._handshake(address) for address in self._dns.addresses)
+        seen = await all_of(self._handshake(address) for address in self._dns.addresses)
         return Observation(domain=self._domain.name, observed_at=self._now, dns=self._dns, tls=seen)
 
     async def everything(self, questions: Questions) -> Observation:
@@ -97,9 +97,9 @@ class Look:
         challenge_url = Url("http", host, _CHALLENGE)
         challenged = here if questions.challenge else ()
         secure, clear, challenge, origin = await asyncio.gather(
-            _all(self._secure(address, secure_url) for address in here),
-            _all(self._web.view(address, clear_url, CLEAR) for address in here),
-            _all(self._web.view(address, challenge_url) for address in challenged),
+            all_of(self._secure(address, secure_url) for address in here),
+            all_of(self._web.view(address, clear_url, CLEAR) for address in here),
+            all_of(self._web.view(address, challenge_url) for address in challenged),
             self._origin(questions),
         )
         shaken = tuple(seen for seen, _, _ in secure)
@@ -239,7 +239,7 @@ class Look:
         )
 
 
-async def _all(work: Iterable[Coroutine[Any, Any, T]]) -> tuple[T, ...]:
+async def all_of(work: Iterable[Coroutine[Any, Any, T]]) -> tuple[T, ...]:
     """All results in order; the work runs at once, and without a task when it is one thing."""
     waiting = list(work)
     if len(waiting) == 1:

@@ -1,7 +1,7 @@
 """HTTP answers of pinned addresses, redirects read step by step and never followed off the host."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Container
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
@@ -19,6 +19,7 @@ _STANDARD = {"https": 443, "http": 80}
 _DISPUTED = re.compile(r"\\|^[a-z]*:?///", re.IGNORECASE)  # browsers see another host there
 _SAFE = "!$%&'()*+,-./:;=?@_~[]|"
 
+ANY_REDIRECT = range(300, 400)
 BOTH = frozenset(("http", "https"))
 CLEAR = frozenset(("http",))
 
@@ -61,9 +62,18 @@ class Web:
         self._ports = {"https": https_port, "http": http_port}
         self._agent = agent
 
-    async def view(self, address: str, url: Url, follow: Collection[str] = BOTH) -> HttpView:
+    async def view(
+        self,
+        address: str,
+        url: Url,
+        follow: Collection[str] = BOTH,
+        *,
+        statuses: Container[int] = ANY_REDIRECT,
+        most: int = _MAX_HOPS,
+    ) -> HttpView:
         """Ask an address for a URL, over a connection of its own; never raises."""
-        return await self.finish(address, url, await self._ask(address, url), follow)
+        first = await self._ask(address, url)
+        return await self.finish(address, url, first, follow, statuses=statuses, most=most)
 
     async def ask_on(self, link: Link, url: Url) -> Answer | Trouble:
         """Ask over an open connection."""
@@ -73,15 +83,23 @@ class Web:
             return failure.trouble
 
     async def finish(
-        self, address: str, url: Url, first: Answer | Trouble, follow: Collection[str] = BOTH
+        self,
+        address: str,
+        url: Url,
+        first: Answer | Trouble,
+        follow: Collection[str] = BOTH,
+        *,
+        statuses: Container[int] = ANY_REDIRECT,
+        most: int = _MAX_HOPS,
     ) -> HttpView:
-        """The view that a first answer leads to: redirects are read while they stay on the host,
-        on the schemes to follow, at most five of them. A Location seen before is the last one read.
+        """The view that a first answer leads to: redirects of these statuses are read while they
+        stay on the host, on the schemes to follow, ``most`` of them. A Location seen before is the
+        last one read.
         """
         hops: list[Hop] = []
         seen: set[Url] = set()
         here, answer = url, first
-        while isinstance(answer, Answer) and len(hops) < _MAX_HOPS:
+        while isinstance(answer, Answer) and answer.status in statuses and len(hops) < most:
             onward = self._onward(here, answer)
             if onward is None or onward.scheme not in follow:
                 break
@@ -95,7 +113,7 @@ class Web:
     def _onward(self, here: Url, answer: Answer) -> Url | None:
         """Where an answer redirects to on the same host."""
         location = answer.header("location")
-        if location is None or not 300 <= answer.status < 400 or len(location) > _MAX_LOCATION:
+        if location is None or len(location) > _MAX_LOCATION:
             return None
         if _DISPUTED.search(location):
             return None
