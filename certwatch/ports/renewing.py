@@ -72,7 +72,7 @@ class Issuer(Protocol):
         ...
 
     def look(self, url: str, domain: str) -> CaOrder:
-        """An order as it is now. An invalid one raises what the CA says went wrong."""
+        """An order as it is now. An invalid one raises what the CA says went wrong, as final."""
         ...
 
     def answer(self, order: CaOrder) -> None:
@@ -88,7 +88,7 @@ class Issuer(Protocol):
         or valid is no error: the order is returned as it is."""
         ...
 
-    def certificate(self, order: CaOrder) -> tuple[str, Certificate]:
+    def certificate(self, order: CaOrder, *, key: bytes | None = None) -> tuple[str, Certificate]:
         """The chain of a valid order as PEM, leaf first, and the leaf; it is for the right key
         and name, or RenewalError."""
         ...
@@ -114,7 +114,7 @@ class Spend:
     renewal: int
     domain: str
     directory: str
-    at: datetime  # of the reservation; from the commitment on, that of the issuance
+    at: datetime  # of the last claim; from the commitment on, that of the issuance
     committed: bool
     is_free: bool  # an ARI renewal that the operator does not count
 
@@ -136,7 +136,8 @@ class RenewalStore(Protocol):
         ...
 
     def reschedule(self, renewal: int, due_at: datetime, reason: str | None = None) -> None:
-        """Move a queued renewal; one that is claimed or further along is left alone."""
+        """Move a renewal that waits for its time, or for that of its next attempt; one that is
+        claimed is left alone."""
         ...
 
     def withdraw(self, domain: str) -> None:
@@ -195,8 +196,11 @@ class RenewalStore(Protocol):
         due_at: datetime,
         refund: bool,
         quarantine: bool = False,
+        counted: bool = True,
     ) -> Renewal:
-        """Let go of a claim after a failure. ``refund``: no certificate can have come of it, so
+        """Let go of a claim after a failure, which is ``counted`` unless many share its cause.
+
+        ``refund``: no certificate can have come of it, so
         the place is given back and order and key are forgotten; else it goes on where it was."""
         ...
 
@@ -205,7 +209,7 @@ class RenewalStore(Protocol):
         ...
 
     def done(self, renewal: Renewal, now: datetime) -> None:
-        """Every address serves the new certificate."""
+        """Every address serves the new certificate. Its key is forgotten here."""
         ...
 
     def lineages(self, names: Sequence[str] | None = None) -> Iterator[Lineage]:
@@ -217,7 +221,10 @@ class RenewalStore(Protocol):
         ...
 
     def spends(self, directory: str, since: datetime) -> tuple[Spend, ...]:
-        """The places taken since then, oldest first; what is free of charge is marked."""
+        """The places taken since then, oldest first; what is free of charge is marked.
+
+        One that is still reserved is among them however old it is, and binds as if taken now.
+        """
         ...
 
     def ledger(self, directory: str, domain: str, now: datetime) -> Ledger:
@@ -237,11 +244,21 @@ class RenewalStore(Protocol):
         ...
 
     def pauses(self) -> dict[str, tuple[datetime, str]]:
-        """Causes for which ordering pauses: until when, and why."""
+        """Causes for which ordering pauses: until when, and why. One whose time is over waits for
+        a trial: a success closes it, a failure makes it pause for longer."""
         ...
 
     def note_cause(
         self, cause: str, domain: str, *, failed: bool, detail: str, now: datetime
     ) -> None:
         """Count for the breaker: a failure of a shared cause, or a success that closes it."""
+        ...
+
+    def account(self, directory: str) -> tuple[str | None, bytes] | None:
+        """Our account at a CA: its URL once it is registered, and its sealed key."""
+        ...
+
+    def keep_account(self, directory: str, url: str | None, key: bytes) -> tuple[str | None, bytes]:
+        """Keep an account's sealed key and, once known, its URL; returns the account that was
+        there first, so that two who register at once go on with one key."""
         ...

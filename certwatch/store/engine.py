@@ -96,7 +96,12 @@ def make_engine(url: URL) -> Engine:
         raise StoreError(
             "PostgreSQL needs its driver; install it: pip install 'certwatch[postgres]'"
         )
-    return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_SECONDS})
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        hide_parameters=True,  # sealed keys are among them
+        connect_args={"connect_timeout": CONNECT_SECONDS},
+    )
 
 
 def _sqlite_engine(url: URL) -> Engine:
@@ -105,6 +110,7 @@ def _sqlite_engine(url: URL) -> Engine:
     engine = create_engine(
         url,
         poolclass=QueuePool,
+        hide_parameters=True,  # sealed keys are among them
         connect_args={"check_same_thread": False, "isolation_level": None},
         **size,
     )

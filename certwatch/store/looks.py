@@ -55,7 +55,7 @@ def _save_states(connection: Connection, sweep: int, steps: Sequence[Step]) -> N
         data, used = pack_look(Look(step.look.observation, step.look.findings))
         needed |= used
         rows.append({"key": step.domain, "sweep": sweep, "look": data, **_state(step)})
-    _save_certificates(connection, needed)
+    save_certificates(connection, needed)
     old = {step.domain for step in steps if step.before}
     by_key = update(states).where(states.c.domain == bind("key"))
     many(connection, by_key, [row for row in rows if row["key"] in old])
@@ -100,7 +100,8 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode().replace("\0", "?")
 
 
-def _save_certificates(connection: Connection, needed: Mapping[str, Certificate]) -> None:
+def save_certificates(connection: Connection, needed: Mapping[str, Certificate]) -> None:
+    """Store the certificates, by fingerprint, that are not there yet."""
     for chunk in chunks(sorted(needed)):
         query = select(certificates.c.fingerprint).where(certificates.c.fingerprint.in_(chunk))
         missing = sorted(set(chunk) - set(connection.scalars(query)))

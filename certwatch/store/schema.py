@@ -27,7 +27,7 @@ from certwatch.store.engine import (
 from certwatch.store.failures import explain
 from certwatch.store.tables import METADATA
 
-HEAD = "0001"
+HEAD = "0002"
 _LOCK = 0x63657274  # any number of ours: one upgrade at a time on PostgreSQL
 
 

@@ -1,4 +1,4 @@
-"""``SqlStore``: the ``Store`` of ``certwatch.ports`` on SQLite or PostgreSQL."""
+"""``SqlStore``: ``Store`` and ``RenewalStore`` of ``certwatch.ports`` on SQLite or PostgreSQL."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -12,6 +12,8 @@ from certwatch.ports import Latest, PastFinding, PastSweep, StateChange
 from certwatch.store import inventory, looks, prune, recall
 from certwatch.store.codec import dump_json, encode_findings
 from certwatch.store.engine import make_engine, parse_url, reading, writing
+from certwatch.store.ledger import Rules
+from certwatch.store.renewing import SqlRenewals
 from certwatch.store.schema import require_current
 from certwatch.store.tables import sweeps
 
@@ -19,10 +21,11 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 
-def open_store(url: str) -> "SqlStore":
+def open_store(url: str, rules: Rules | None = None) -> "SqlStore":
     """Open the database that a URL names; a memory database is created empty.
 
-    Raises StoreError when it cannot be reached or its tables are missing or of another version.
+    ``rules``: the CAs' limits and the operator's window, for those who renew. Raises StoreError
+    when it cannot be reached or its tables are missing or of another version.
     """
     engine = make_engine(parse_url(url))
     try:
@@ -30,18 +33,19 @@ def open_store(url: str) -> "SqlStore":
     except BaseException:
         engine.dispose()
         raise
-    return SqlStore(engine)
+    return SqlStore(engine, rules)
 
 
-class SqlStore:
+class SqlStore(SqlRenewals):
     """The truth in one database; safe to use from several threads.
 
     Every method is one transaction, those that stream one per page. They raise StoreError for what
     the database does. Use it in a ``with`` statement, or close it.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, rules: Rules | None = None) -> None:
         self._engine = engine
+        self._rules = rules or Rules()
 
     def __enter__(self) -> "SqlStore":
         return self

@@ -16,12 +16,14 @@ from certwatch.store.engine import UtcDateTime
 Name = Text().with_variant(Text(collation="C"), "postgresql")
 
 
-def _domain_key() -> Column[str]:
+def domain_key() -> Column[str]:
+    """The domain as (a part of) the key of a row that goes when the domain is removed."""
     owner = ForeignKey("tracking_domain.name", ondelete="CASCADE")
     return Column(Name, owner, primary_key=True)
 
 
-def _domain_reference() -> Column[str]:
+def domain_reference() -> Column[str]:
+    """The domain of a row that goes when it is removed."""
     return Column(Name, ForeignKey("tracking_domain.name", ondelete="CASCADE"), nullable=False)
 
 
@@ -53,7 +55,7 @@ class DomainStateRow(SQLModel, table=True):
 
     __tablename__ = "domain_state"
 
-    domain: str = Field(sa_column=_domain_key())
+    domain: str = Field(sa_column=domain_key())
     observed_at: datetime = Field(sa_type=UtcDateTime)
     sweep: int  # which may have been pruned
     state: str | None = Field(default=None, sa_type=Text)
@@ -89,7 +91,7 @@ class SightingRow(SQLModel, table=True):
         {"sqlite_with_rowid": False},  # its key is nearly the whole row
     )
 
-    domain: str = Field(sa_column=_domain_key())
+    domain: str = Field(sa_column=domain_key())
     fingerprint: str = Field(
         sa_column=Column(Text, ForeignKey("certificate.fingerprint"), primary_key=True)
     )
@@ -119,7 +121,7 @@ class FindingRow(SQLModel, table=True):
     )
 
     id: int | None = Field(default=None, primary_key=True)
-    domain: str = Field(sa_column=_domain_reference())
+    domain: str = Field(sa_column=domain_reference())
     code: str = Field(sa_type=Text)
     number: int  # of the findings of one code that one look has
     severity: str = Field(sa_type=Text)
@@ -135,7 +137,7 @@ class StateChangeRow(SQLModel, table=True):
     __table_args__ = (Index("state_change_at", "at"), Index("state_change_domain", "domain"))
 
     id: int | None = Field(default=None, primary_key=True)
-    domain: str = Field(sa_column=_domain_reference())
+    domain: str = Field(sa_column=domain_reference())
     at: datetime = Field(sa_type=UtcDateTime)
     before: str = Field(sa_type=Text)
     after: str = Field(sa_type=Text)
@@ -157,14 +159,15 @@ class SweepRow(SQLModel, table=True):
 METADATA = SQLModel.metadata
 
 
-def _table(row: type[SQLModel]) -> Table:
+def table(row: type[SQLModel]) -> Table:
+    """The table of a row class."""
     return METADATA.tables[str(row.__tablename__)]
 
 
-domains = _table(TrackingDomainRow)
-states = _table(DomainStateRow)
-certificates = _table(CertificateRow)
-sightings = _table(SightingRow)
-findings = _table(FindingRow)
-state_changes = _table(StateChangeRow)
-sweeps = _table(SweepRow)
+domains = table(TrackingDomainRow)
+states = table(DomainStateRow)
+certificates = table(CertificateRow)
+sightings = table(SightingRow)
+findings = table(FindingRow)
+state_changes = table(StateChangeRow)
+sweeps = table(SweepRow)

@@ -19,20 +19,23 @@ from certwatch.resources import resource
 from certwatch.store import (
     backup_database,
     check_database,
+    inventory,
+    looks,
     open_store,
     schema,
     upgrade_database,
 )
 from certwatch.store.engine import make_engine, parse_url, writing
 from certwatch.store.tables import METADATA
-from tests.factories import NOW
-from tests.store.values import domain
+from tests.factories import NAME, NOW
+from tests.store.renewing import wish
+from tests.store.values import domain, look
 
 MIGRATIONS = resource("alembic")
-SECOND = """
+NEXT = """
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "0002", "0001"
+revision, down_revision = "0003", "0002"
 def upgrade(): op.add_column("tracking_domain", sa.Column("note", sa.Text()))
 """
 
@@ -73,14 +76,34 @@ def test_an_old_database_keeps_its_rows(url: str, tmp_path: Path, monkeypatch: p
     with open_store(url) as store:
         store.add(domain("click.brand.com"), NOW)
     newer = shutil.copytree(MIGRATIONS, tmp_path / "50% newer")
-    (newer / "versions" / "0002_note.py").write_text(SECOND)
-    monkeypatch.setattr(schema, "HEAD", "0002")
+    (newer / "versions" / "0003_note.py").write_text(NEXT)
+    monkeypatch.setattr(schema, "HEAD", "0003")
 
     with pytest.raises(StoreError, match="run `certwatch db upgrade`"):
         open_store(url)
-    assert "from version 0001 to 0002" in upgrade_database(url, newer)
+    assert "from version 0002 to 0003" in upgrade_database(url, newer)
     with open_store(url) as store:
         assert list(store.domains()) == [domain("click.brand.com")]
+
+
+def test_a_database_from_before_renewals_keeps_its_looks_and_can_renew(empty_url: str):
+    with connection(empty_url) as opened:
+        config = Config(attributes={"connection": opened})
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.set_main_option("path_separator", "os")
+        command.upgrade(config, "0001")
+        looks.save(_with_domain(opened), 1, [look(0)])
+
+    assert "from version 0001 to 0002" in upgrade_database(empty_url, MIGRATIONS)
+    assert "sound" in check_database(empty_url)
+    with open_store(empty_url) as store:
+        assert next(store.latest()).judged == look(0)
+        assert store.enqueue([wish(NAME)], NOW) == (NAME,)
+
+
+def _with_domain(opened: Connection) -> Connection:
+    inventory.add(opened, domain(), NOW)
+    return opened
 
 
 def test_a_database_of_a_newer_certwatch_is_left_alone(url: str, monkeypatch: pytest.MonkeyPatch):
