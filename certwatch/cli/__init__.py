@@ -19,7 +19,21 @@ import typer
 from typer.core import TyperGroup
 
 from certwatch import __version__
-from certwatch.cli import advise, db, demo, doctor, domains, init, inspect, report, scan
+from certwatch.cli import (
+    advise,
+    budget,
+    db,
+    demo,
+    doctor,
+    domains,
+    edge,
+    init,
+    inspect,
+    plan,
+    renew,
+    report,
+    scan,
+)
 from certwatch.cli.output import Stdout, StdoutError, complain
 from certwatch.cli.session import Session, session_of
 from certwatch.errors import CertwatchError
@@ -111,6 +125,11 @@ app.command("init")(init.init)
 app.add_typer(domains.app, name="domains")
 app.command("scan")(scan.scan)
 app.command("inspect")(inspect.inspect)
+app.command("plan")(plan.plan)
+app.command("budget")(budget.budget)
+app.command("enable")(renew.enable)
+app.command("renew")(renew.renew)
+app.add_typer(edge.app, name="edge")
 app.command("report")(report.report)
 app.command("advise")(advise.advise)
 app.command("doctor")(doctor.doctor)

@@ -13,10 +13,10 @@ OWNER_ONLY = 0o600  # the file may come to hold passwords and tokens
 
 
 def init(ctx: typer.Context) -> None:
-    """Write a settings file, make the database.
+    """Write a settings file, make the database and the sealing key.
 
-    The file is a commented certwatch.toml; an existing one is never touched. The database is
-    created or upgraded. Running this again is harmless.
+    The file is a commented certwatch.toml; the key seals private keys in the database. What is
+    there is never touched, but for the database, which is upgraded. Running this again is harmless.
     """
     session = session_of(ctx)
     path = session.settings_file
@@ -25,6 +25,9 @@ def init(ctx: typer.Context) -> None:
     else:
         say(f"{path} is there already and stays as it is")
     say(session.app.upgrade_store())
+    if session.app.make_sealing_key():
+        key_file = session.app.settings.acme.key_file
+        say(f"wrote {key_file}, which seals private keys: back it up, apart from the database")
     say("next: certwatch domains add click.brand.com   (or: certwatch domains import FILE.csv)")
     say("then: certwatch scan")
 

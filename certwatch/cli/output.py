@@ -30,7 +30,7 @@ STYLES = {
     "unknown": "magenta",
 }
 _WIDE = 120  # columns from which sentences have room beside the rest
-_AT_ONCE = 500  # rows laid out together, so that a table of 50,000 needs little memory
+_AT_ONCE = 500  # rows put out together, so that 50,000 of them need little memory
 
 
 class StdoutError(CertwatchError):
@@ -120,10 +120,22 @@ def json_parts(
     head: Mapping[str, Any], key: str, items: Iterable[Mapping[str, Any]]
 ) -> Iterator[str]:
     """One JSON document in parts: the members of ``head``, and a long list, one item a line."""
-    yield json.dumps(head)[:-1] + f", {json.dumps(key)}: ["
-    for number, item in enumerate(items):
-        yield (",\n" if number else "\n") + json.dumps(item)
-    yield "\n]}\n"
+    return json_lists(head, {key: items})
+
+
+def json_lists(
+    head: Mapping[str, Any], lists: Mapping[str, Iterable[Mapping[str, Any]]]
+) -> Iterator[str]:
+    """One JSON document in parts: the members of ``head``, and long lists, one item a line."""
+    yield json.dumps(head)[:-1]
+    for key, items in lists.items():
+        yield f", {json.dumps(key)}: [\n"
+        iterator, comma = iter(items), ""
+        while chunk := list(islice(iterator, _AT_ONCE)):
+            yield comma + ",\n".join(map(json.dumps, chunk))
+            comma = ",\n"
+        yield "\n]"
+    yield "}\n"
 
 
 def table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> int:

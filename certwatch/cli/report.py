@@ -15,10 +15,12 @@ from certwatch.cli.files import whole_file
 from certwatch.cli.options import FailOn, FailOnOption, choice, duration, words
 from certwatch.cli.output import json_parts, say
 from certwatch.cli.session import Session, session_of
+from certwatch.core.model import Mode
 from certwatch.errors import CertwatchError, SettingsError, UsageError
 
 if TYPE_CHECKING:
     from certwatch.reporting.model import Report
+    from certwatch.reporting.plan import Forecast
 
 STDOUT = Path("-")
 
@@ -85,7 +87,18 @@ def build(session: Session, window: timedelta) -> "Report":
         past=store.past_findings(since),
         changes=store.state_changes(since),
         sweep=store.last_sweep(),
+        plan=_plan(session),
     )
+
+
+def _plan(session: Session) -> "Forecast | None":
+    """The renewals to come; None when none of the domains is ours to renew."""
+    from certwatch.cli.plan import LIVE_HORIZON, forecast_of
+
+    if not any(domain.mode is Mode.ACME for domain in session.store.domains()):
+        return None
+    app = session.app
+    return forecast_of(app.outlook(session.store, at=app.clock.now(), horizon=LIVE_HORIZON))
 
 
 def default_path(session: Session, at: datetime, format_: Format) -> Path:
@@ -121,9 +134,11 @@ def _parts(session: Session, built: "Report", format_: Format) -> Iterable[str]:
         return page(session, built, format_)
     from certwatch.cli.looks import current, in_order
     from certwatch.reporting.documents import domain_document, report_head
+    from certwatch.reporting.plan_documents import forecast_document
 
     looks = in_order(partial(current, session), built.order)
-    return json_parts(report_head(built), "domains", map(domain_document, looks))
+    head = report_head(built) | {"plan": forecast_document(built.plan)}
+    return json_parts(head, "domains", map(domain_document, looks))
 
 
 def _zone(name: str) -> ZoneInfo:

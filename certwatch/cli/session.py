@@ -11,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from certwatch.app import App
-    from certwatch.ports import Store
+    from certwatch.services.workshop import WholeStore
 
 
 @dataclass(kw_only=True)
@@ -38,7 +38,7 @@ class Session:
         return compose(load_settings(self.config))
 
     @cached_property
-    def store(self) -> "Store":
+    def store(self) -> "WholeStore":
         """The database. Raises StoreError when it is not there or not up to date."""
         return self._opened.enter_context(self.app.store())
 

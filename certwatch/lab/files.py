@@ -45,6 +45,59 @@ alias_limit = 2
 """
 
 
+_RENEWAL_SETTINGS = """\
+# Written by the lab: how certwatch renews in this loopback world.
+
+[store]
+url = {database}
+
+[dns]
+nameservers = [{nameserver}]
+timeout = "3s"
+
+[probe]
+https_port = {https_port}
+http_port = {http_port}
+timeout = "4s"
+trust_roots = {roots}
+allow_private_addresses = true  # the whole lab is on loopback
+
+[acme]
+directory = {directory}
+ca_bundle = {ca_bundle}
+challenge_listen = "127.0.0.1:{challenge_port}"
+key_file = {key_file}
+
+[deploy]
+directory = {certificates}
+"""
+
+
+def renewal_settings(
+    folder: Path,
+    *,
+    nameserver: str,
+    https_port: int,
+    http_port: int,
+    directory: str,
+    ca_bundle: Path,
+    challenge_port: int,
+) -> str:
+    """The text of ``certwatch.toml`` for renewing in this folder, at that CA."""
+    return _RENEWAL_SETTINGS.format(
+        database=json.dumps(f"sqlite:///{folder / 'certwatch.db'}"),
+        nameserver=json.dumps(nameserver),
+        https_port=https_port,
+        http_port=http_port,
+        roots=json.dumps(str(folder / "roots.pem")),
+        directory=json.dumps(directory),
+        ca_bundle=json.dumps(str(ca_bundle)),
+        challenge_port=challenge_port,
+        key_file=json.dumps(str(folder / "certwatch.key")),
+        certificates=json.dumps(str(folder / "certs")),
+    )
+
+
 def settings(folder: Path, *, nameserver: str, https_port: int, http_port: int) -> str:
     """The text of ``certwatch.toml`` for a lab in this folder."""
     return _SETTINGS.format(

@@ -6,8 +6,10 @@ are made with ``Credential.serving``; faults of a leaf are arguments of ``issue`
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -187,13 +189,19 @@ def _ca(builder: x509.CertificateBuilder) -> x509.CertificateBuilder:
 
 
 def _server(builder: x509.CertificateBuilder, names: Sequence[str]) -> x509.CertificateBuilder:
-    alternatives = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+    alternatives = x509.SubjectAlternativeName([_san(name) for name in names])
     return (
         builder.add_extension(alternatives, False)
         .add_extension(x509.BasicConstraints(False, None), True)
         .add_extension(_usage(signs_certificates=False), True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False)
     )
+
+
+def _san(name: str) -> x509.GeneralName:
+    with suppress(ValueError):
+        return x509.IPAddress(ip_address(name))
+    return x509.DNSName(name)
 
 
 def _usage(*, signs_certificates: bool) -> x509.KeyUsage:

@@ -40,6 +40,13 @@ async def listening(handler: Handler, address: str, port: int = 0) -> AsyncItera
         await server.wait_closed()
 
 
+def free_ports(count: int) -> tuple[int, ...]:
+    """TCP ports of 127.0.0.1 that nobody listens on just now."""
+    with contextlib.ExitStack() as held:
+        socks = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return tuple(sock.getsockname()[1] for sock in socks)
+
+
 def _bound(address: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:

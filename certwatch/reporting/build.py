@@ -10,6 +10,7 @@ from certwatch.core.model import Certificate, Severity, State, TrackingDomain, w
 from certwatch.core.policy import HousePolicy
 from certwatch.ports import Latest, OpenFinding, PastFinding, PastSweep, StateChange
 from certwatch.reporting.model import ORDER, Blind, Calendar, Group, Kind, Report, Row, Week
+from certwatch.reporting.plan import Forecast
 
 WEEKS = 13  # of the calendar: a 90-day certificate is renewed within it
 EXAMPLES = 3  # domains named for a week
@@ -62,9 +63,10 @@ def build_report(
     past: Iterable[PastFinding] = (),
     changes: Iterable[StateChange] = (),
     sweep: PastSweep | None = None,
+    plan: Forecast | None = None,
 ) -> Report:
     """Read all looks (as ``aged`` gives them) and what the store remembers from ``since`` on, which
-    is where the window of changes begins."""
+    is where the window of changes begins; ``plan`` is what is to come."""
     tally = _Tally(now=now, since=since)
     for latest in looks:
         tally.add(latest)
@@ -86,6 +88,7 @@ def build_report(
         swept_at=sweep.finished_at if sweep else None,
         ours=sweep.findings if sweep else (),
         blind=blindness(sweep, (row.unseen_since for row in tally.unseen)),
+        plan=plan,
         order=tuple(name for state in ORDER for name in sorted(tally.names[state])),
     )
 

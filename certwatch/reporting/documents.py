@@ -201,7 +201,8 @@ def scan_head(sweep: SweepResult) -> Document:
 
 
 def report_head(report: Report) -> Document:
-    """All of ``report --format json`` but its last member, ``domains`` (as in ``scan --json``)."""
+    """All of ``report --format json`` but its last members: ``plan`` (see ``plan_documents``) and
+    ``domains`` (as in ``scan --json``)."""
     return {
         "version": VERSION,
         "at": instant(report.at),

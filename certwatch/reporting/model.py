@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 
 from certwatch.core.model import Finding, Severity, State
 from certwatch.ports import OpenFinding
+from certwatch.reporting.plan import Forecast
 
 SLASH = " / "  # between a provider and the edge in front of it
 ORDER = (State.CRITICAL, State.WARNING, State.UNKNOWN, State.INFO, State.OK)
@@ -103,7 +104,7 @@ class Report:
     oldest first. ``unseen`` ones could not be looked at for a reason on our side, or were ``never``
     looked at. ``recovered`` ones are
     in order now and were broken inside the window. ``ours`` is what the latest sweep found about
-    our own side.
+    our own side. ``plan`` is there when certwatch issues for one of them.
     """
 
     at: datetime
@@ -121,6 +122,7 @@ class Report:
     swept_at: datetime | None
     ours: tuple[Finding, ...]
     blind: Blind | None
+    plan: Forecast | None = None
     order: tuple[str, ...] = field(repr=False)  # all names, worst state first
 
     @property

@@ -22,6 +22,7 @@ from certwatch.checks import MEANINGS
 from certwatch.core.catalog import Catalog
 from certwatch.core.escape import markdown, visible
 from certwatch.reporting.model import SLASH
+from certwatch.reporting.plan import WHY
 
 ESCAPES: dict[str, Callable[[str], str]] = {
     ".html": visible,  # and then the autoescape
@@ -50,7 +51,7 @@ def render(template: str, folder: Path, **values: Any) -> Iterator[str]:
     zone = values.pop("zone", ZoneInfo("UTC"))
     page = _environment(folder, kind).get_template(template)
     values.setdefault("titles", {})
-    stream = page.stream(**values, zone=zone, meanings=MEANINGS, noted=NOTED)
+    stream = page.stream(**values, zone=zone, meanings=MEANINGS, noted=NOTED, whys=WHY)
     stream.enable_buffering(200)
     return iter(stream)
 

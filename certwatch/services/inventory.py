@@ -74,13 +74,14 @@ def _rows(path: Path) -> Iterator[Row]:
     except OSError as error:
         raise InventoryError(f"cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
-        line = _undecodable(path)
+        line = undecodable_line(path)
         raise InventoryError(f"line {line}: not UTF-8 text; save it as UTF-8") from None
     except RecursionError:
         raise InventoryError("is nested too deeply") from None
 
 
-def _undecodable(path: Path) -> int:
+def undecodable_line(path: Path) -> int:
+    """The first line of a file that is not UTF-8."""
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if line.decode(errors="ignore").encode() != line:

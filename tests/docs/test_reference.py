@@ -39,8 +39,9 @@ def test_every_setting_has_its_row():
     "command",
     [
         "init", "domains add", "domains import", "domains list", "domains show", "domains remove",
-        "domains export", "scan", "inspect", "report", "advise", "doctor", "db upgrade",
-        "db check", "db backup", "demo",
+        "domains export", "scan", "inspect", "plan", "budget", "enable", "renew",
+        "edge render nginx", "report", "advise", "doctor", "db upgrade", "db check", "db backup",
+        "demo",
     ],
 )  # fmt: skip
 def test_every_command_has_its_section_with_help_and_options(command):

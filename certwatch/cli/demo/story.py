@@ -6,6 +6,7 @@ from pathlib import Path
 
 from certwatch.app import compose
 from certwatch.cli.demo.acts import Act, play
+from certwatch.cli.demo.renewals import missing, play_renewals, without
 from certwatch.cli.demo.stage import Stage, staged
 from certwatch.cli.looks import in_order, print_looks, worst_first
 from certwatch.cli.output import note, say
@@ -62,6 +63,7 @@ def tell(folder: Path, *, aloud: bool) -> Story:
         _compare(comparison, narrate)
         report = _report(session)
         acts = _acts(session, stage, folder / "acts.db", narrate)
+        acts += _renewals(folder / "renewing", stage, narrate)
         session.close()
     story = Story(folder=folder, report=report, comparison=comparison, acts=acts)
     narrate(f"\nreport   {report}\nfolder   {folder}")
@@ -124,7 +126,19 @@ def _acts(
     narrate("\nAnd when the fault is our own:")
     acts = []
     for act in play(session.app, copy, stage):
-        narrate(f"{'right' if act.right else 'WRONG':<8} {act.title}: {act.why}")
-        narrate(f"         {act.shown}")
+        _tell(act, narrate)
         acts.append(act)
     return tuple(acts)
+
+
+def _renewals(folder: Path, stage: Stage, narrate: Callable[[str], None]) -> tuple[Act, ...]:
+    narrate("\nAnd where the certificate is ours to renew:")
+    if programs := missing():
+        narrate(without(programs))
+        return ()
+    return tuple(play_renewals(folder, stage, lambda act: _tell(act, narrate)))
+
+
+def _tell(act: Act, narrate: Callable[[str], None]) -> None:
+    narrate(f"{'right' if act.right else 'WRONG':<8} {act.title}: {act.why}")
+    narrate(f"         {act.shown}")

@@ -1,0 +1,77 @@
+"""Asking the CA when it wants its certificates renewed (RFC 9773)."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from certwatch.core.due import next_poll, select_time
+from certwatch.core.renewal import Ari, Lineage
+from certwatch.errors import RenewalError
+from certwatch.ports import RenewalInfo
+from certwatch.services.workshop import Workshop
+
+_AT_ONCE = 8
+
+
+async def poll_ari(shop: Workshop, on_trouble: Callable[[str], None] = lambda text: None) -> int:
+    """Ask for every certificate whose poll is due; returns how many answers came.
+
+    Expired and replaced certificates are never asked for (section 4.3). A CA that does not answer
+    is asked again in six hours; until then what it said before holds.
+    """
+    now = shop.clock.now()
+    lineages = await asyncio.to_thread(lambda: list(shop.store.lineages()))
+    due = iter([lineage for lineage in lineages if _is_due(lineage, now)])
+    answers = [0]
+
+    async def worker() -> None:
+        for lineage in due:
+            try:
+                answers[0] += await _poll(shop, lineage, now)
+            except RenewalError as error:
+                on_trouble(f"{lineage.domain}: {error}")
+
+    await asyncio.gather(*(worker() for _ in range(_AT_ONCE)))
+    return answers[0]
+
+
+def _is_due(lineage: Lineage, now: datetime) -> bool:
+    if lineage.ari_id is None or lineage.certificate.not_after <= now:
+        return False
+    return lineage.ari is None or lineage.ari.next_poll_at <= now
+
+
+async def _poll(shop: Workshop, lineage: Lineage, now: datetime) -> bool:
+    issuer, ari_id = shop.issuers.get(lineage.directory), lineage.ari_id
+    if issuer is None or ari_id is None:
+        return False
+    try:
+        info = await asyncio.to_thread(issuer.renewal_info, ari_id)
+    except RenewalError:
+        if lineage.ari is not None:
+            await _keep(shop, lineage, replace(lineage.ari, next_poll_at=next_poll(None, now)))
+        raise
+    if info is None:
+        return False
+    await _keep(shop, lineage, suggested(lineage.ari, info, now, shop.draw()))
+    return True
+
+
+async def _keep(shop: Workshop, lineage: Lineage, ari: Ari) -> None:
+    await asyncio.to_thread(shop.store.keep_ari, lineage.domain, lineage.ari_id or "", ari)
+
+
+def suggested(before: Ari | None, info: RenewalInfo, now: datetime, draw: float) -> Ari:
+    """What an answer comes to: the instant drawn before stays while it lies in the window; else one
+    is drawn uniformly from it (section 4.2)."""
+    kept = before is not None and info.start_at <= before.selected_at <= info.end_at
+    return Ari(
+        start_at=info.start_at,
+        end_at=info.end_at,
+        selected_at=before.selected_at
+        if before and kept
+        else select_time(info.start_at, info.end_at, draw),
+        next_poll_at=next_poll(info.retry_in, now),
+        explanation_url=info.explanation_url,
+    )

@@ -1,0 +1,245 @@
+"""The third journey: one renewal, from its place in the budget until every address serves it.
+
+Each step is a function that takes a renewal at that step and returns it one step further. A step is
+stored before the next one begins, and nothing irreversible happens before what undoes the doubt
+about it is stored: the order's URL and the private key before the CSR is sent, and that it is about
+to be sent before it is. So whoever claims a renewal, after a crash or instead of a sleeper, goes on
+where it stands and never asks for a second certificate.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from certwatch.core.ari import ari_id
+from certwatch.core.budget import Decision
+from certwatch.core.model import Failure, Observation
+from certwatch.core.names import registered_domain
+from certwatch.core.renewal import Blame, Lineage, Renewal, Step
+from certwatch.core.x509 import parse_pem
+from certwatch.errors import LostClaim, RenewalError
+from certwatch.ports import CaOrder, Issuer, OrderStatus
+from certwatch.services.precheck import precheck
+from certwatch.services.setback import CA_CAUSE, paused, set_back, well
+from certwatch.services.workshop import LEASE, Outcome, Workshop
+
+_PATIENCE = timedelta(minutes=2)  # with a CA that validates or issues
+_ASK_AGAIN = timedelta(hours=1)  # for a place: one may be given back before the next one frees
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 3.0  # seconds between two looks
+
+
+async def work_on(shop: Workshop, waiting: Renewal) -> Outcome | None:
+    """Claim a renewal and bring it as far as it goes now; None when another process has it."""
+    now = shop.clock.now()
+    if pause := await paused(shop, waiting):
+        return pause
+    decide = await asyncio.to_thread(shop.decide, waiting, now)
+    claimed = await asyncio.to_thread(
+        shop.store.claim, waiting.id, now=now, lease_until=now + LEASE, decide=decide
+    )
+    if claimed is None:
+        return None
+    if isinstance(claimed, Decision):
+        return await _put_off(shop, waiting, claimed)
+    return await _carry_on(shop, claimed)
+
+
+async def _put_off(shop: Workshop, waiting: Renewal, refusal: Decision) -> Outcome:
+    again = min(shop.clock.now() + _ASK_AGAIN, refusal.retry_at or datetime.max.replace(tzinfo=UTC))
+    await asyncio.to_thread(shop.store.reschedule, waiting.id, again)
+    return Outcome(
+        domain=waiting.domain,
+        step=waiting.step,
+        detail=refusal.reason,
+        retry_at=refusal.retry_at,
+    )
+
+
+async def _carry_on(shop: Workshop, renewal: Renewal) -> Outcome | None:
+    """Step by step until it is done or fails; None when the claim was lost meanwhile."""
+    keeping = asyncio.create_task(_keep(shop, renewal))
+    try:
+        while renewal.step is not Step.DONE:
+            shop.on_step(renewal)
+            try:
+                renewal = await _STEPS[renewal.step](shop, renewal)
+            except RenewalError as error:
+                return await set_back(shop, renewal, error)
+        shop.on_step(renewal)
+    except LostClaim:
+        return None
+    except asyncio.CancelledError:  # we are told to stop: the next one need not wait for the lease
+        await asyncio.to_thread(shop.store.release, renewal, due_at=shop.clock.now())
+        raise
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+    return Outcome(domain=renewal.domain, step=Step.DONE)
+
+
+async def _keep(shop: Workshop, renewal: Renewal) -> None:
+    """Extend the claim while it is worked on; whoever stops extending it has died."""
+    while True:
+        await asyncio.sleep(LEASE.total_seconds() / 3)
+        await asyncio.to_thread(shop.store.extend, renewal, shop.clock.now() + LEASE)
+
+
+async def _order(shop: Workshop, renewal: Renewal) -> Renewal:
+    """RESERVED -> ORDERED: precheck, then an order; its URL and the key are stored."""
+    await precheck(shop, renewal.domain)
+    await well(shop, "challenge_blocked", renewal)
+    issuer = shop.issuers[renewal.directory]
+    order = None
+    if renewal.fence > 1:  # somebody may have ordered and died before writing it down
+        order = await asyncio.to_thread(issuer.unfinished, renewal.domain)
+    if order is None:
+        order = await asyncio.to_thread(issuer.order, renewal.domain, replaces=renewal.replaces)
+        await _charge(shop, renewal, "order")
+    key = await asyncio.to_thread(issuer.new_key)
+    return await asyncio.to_thread(
+        shop.store.advance, renewal, Step.ORDERED, order_url=order.url, key=key
+    )
+
+
+async def _validate(shop: Workshop, renewal: Renewal) -> Renewal:
+    """ORDERED -> FINALIZED: the challenge is answered and the CA is content; the CSR goes next."""
+    issuer, url = shop.issuers[renewal.directory], renewal.order_url or ""
+    order = await asyncio.to_thread(issuer.look, url, renewal.domain)
+    challenge = order.challenge
+    if order.status is OrderStatus.PENDING and challenge is not None:
+        until = shop.clock.now() + timedelta(hours=1)
+        planted = challenge.token, challenge.key_authorization, renewal.domain, until
+        await asyncio.to_thread(shop.store.plant, *planted)
+        try:
+            await asyncio.to_thread(issuer.answer, order)
+            await _settled(shop, issuer, order, OrderStatus.PENDING)
+        except RenewalError as error:
+            if error.is_final:
+                await _charge(shop, renewal, "failed_validation")
+            raise
+        finally:
+            await asyncio.to_thread(shop.store.uproot, challenge.token)
+    return await asyncio.to_thread(shop.store.advance, renewal, Step.FINALIZED)
+
+
+async def _finalize(shop: Workshop, renewal: Renewal) -> Renewal:
+    """FINALIZED -> ISSUED: the CSR is sent unless the CA has it; the certificate is stored."""
+    issuer, key = shop.issuers[renewal.directory], renewal.key or b""
+    order = await asyncio.to_thread(issuer.look, renewal.order_url or "", renewal.domain)
+    if order.status is OrderStatus.READY:
+        order = await asyncio.to_thread(issuer.finalize, order, key)
+    order = await _settled(shop, issuer, order, OrderStatus.PROCESSING)
+    chain, certificate = await asyncio.to_thread(issuer.certificate, order, key=key)
+    now = shop.clock.now()
+    lineage = Lineage(
+        domain=renewal.domain,
+        directory=renewal.directory,
+        certificate=certificate,
+        chain=chain,
+        issued_at=now,
+        ari_id=ari_id(certificate.der),
+    )
+    apex = registered_domain(renewal.domain)
+    renewal = await asyncio.to_thread(
+        shop.store.issued, renewal, lineage, registered_domain=apex, now=now
+    )
+    await well(shop, CA_CAUSE, renewal)
+    return renewal
+
+
+async def _deploy(shop: Workshop, renewal: Renewal) -> Renewal:
+    """ISSUED -> DEPLOYED: the certificate is where it is served from."""
+    chain = renewal.chain or ""
+    certificate = parse_pem(chain.encode())[0]
+    await asyncio.to_thread(
+        shop.deployer.deploy,
+        renewal.domain,
+        key=renewal.key or b"",
+        chain=chain,
+        certificate=certificate,
+    )
+    await well(shop, "deploy", renewal)
+    return await asyncio.to_thread(shop.store.advance, renewal, Step.DEPLOYED)
+
+
+async def _confirm(shop: Workshop, renewal: Renewal) -> Renewal:
+    """DEPLOYED -> DONE: every address serves the new serial, within the grace."""
+    serial = parse_pem((renewal.chain or "").encode())[0].serial
+    domain = await asyncio.to_thread(shop.store.domain, renewal.domain)
+    until, pause = shop.clock.now() + shop.grace, _FIRST_PAUSE
+    while True:
+        async with shop.prober.sweep() as looks:
+            seen = await looks.look(domain, shop.clock.now())
+        others = unserved(seen, serial)
+        if not others:
+            now = shop.clock.now()
+            await asyncio.to_thread(shop.store.done, renewal, now)
+            return replace(renewal, step=Step.DONE)
+        if shop.clock.now() >= until:
+            raise _not_served(renewal.domain, serial, others)
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+_STEPS: Mapping[Step, Callable[[Workshop, Renewal], Awaitable[Renewal]]] = {
+    Step.RESERVED: _order,
+    Step.ORDERED: _validate,
+    Step.FINALIZED: _finalize,
+    Step.ISSUED: _deploy,
+    Step.DEPLOYED: _confirm,
+}
+
+
+async def _settled(shop: Workshop, issuer: Issuer, order: CaOrder, passing: OrderStatus) -> CaOrder:
+    """The order once its status is no longer a passing one."""
+    until, pause = shop.clock.now() + _PATIENCE, _FIRST_PAUSE
+    while order.status is passing:
+        if shop.clock.now() >= until:
+            raise RenewalError(
+                f"the CA leaves the order {passing} for {_PATIENCE.seconds // 60} minutes",
+                kind="timeout",
+                blame=Blame.CA,
+                remedy="nothing: the order is looked at again later",
+            )
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, _LONGEST_PAUSE)
+        order = await asyncio.to_thread(issuer.look, order.url, order.domain)
+    return order
+
+
+def unserved(seen: Observation, serial: str) -> dict[str, str]:
+    """What each address serves instead of the certificate with that serial, for a sentence."""
+    if not seen.tls:
+        return {"DNS": f"gives no address ({seen.dns.status})"}
+    return {
+        view.address: f"serves serial {view.leaf.serial}"
+        if view.leaf
+        else f"does not answer ({view.trouble.kind if view.trouble else 'nothing'})"
+        for view in seen.tls
+        if not (view.leaf and view.leaf.serial == serial)
+        and not (view.trouble and view.trouble.kind is Failure.LOCAL)
+    }
+
+
+def _not_served(domain: str, serial: str, others: Mapping[str, str]) -> RenewalError:
+    address, instead = next(iter(others.items()))
+    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+    return RenewalError(
+        f"the new certificate of {domain} (serial {serial}) is in place but not served: "
+        f"{address}{more} {instead}",
+        kind="not_served",
+        blame=Blame.OURS,
+        remedy="reload what serves it, or set deploy.hook to a command that does; "
+        "check that it reads deploy.directory",
+    )
+
+
+async def _charge(shop: Workshop, renewal: Renewal, event: str) -> None:
+    await asyncio.to_thread(
+        shop.store.charge,
+        renewal,
+        event,
+        registered_domain=registered_domain(renewal.domain),
+        now=shop.clock.now(),
+    )

@@ -1,0 +1,107 @@
+"""What a failure comes to: whose it was, when to try again, and whether it was everybody's.
+
+A cause that many share (the CA is down, our own edge does not pass challenges on, certificates
+cannot be put in place) pauses ordering for all, and uses up nobody's attempts.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+
+from certwatch.core.backoff import delay, is_exhausted
+from certwatch.core.renewal import Blame, Renewal, Setback, Step
+from certwatch.errors import RenewalError
+from certwatch.services.workshop import Outcome, Workshop
+
+CA_CAUSE = "ca:{directory}"
+_BEFORE = (CA_CAUSE, "challenge_blocked")
+_CAUSES: Mapping[Step, tuple[str, ...]] = {
+    Step.QUEUED: (*_BEFORE, "deploy"),
+    Step.RESERVED: _BEFORE,
+    Step.ORDERED: _BEFORE,
+    Step.FINALIZED: (CA_CAUSE,),
+    Step.ISSUED: ("deploy",),
+}
+
+
+async def paused(shop: Workshop, waiting: Renewal) -> Outcome | None:
+    """A shared cause that makes ordering wait, so that nobody's attempts are used up by it."""
+    pauses, now = await asyncio.to_thread(shop.store.pauses), shop.clock.now()
+    for cause in _CAUSES.get(waiting.step, ()):
+        until, why = pauses.get(cause.format(directory=waiting.directory), (now, ""))
+        if until > now:
+            return Outcome(
+                domain=waiting.domain, step=waiting.step, detail=f"paused: {why}", retry_at=until
+            )
+    return None
+
+
+async def set_back(shop: Workshop, renewal: Renewal, error: RenewalError) -> Outcome:
+    """Write down a failure, and when to try again; a shared cause uses up nobody's attempts."""
+    now = shop.clock.now()
+    setback = Setback(
+        at=now, kind=error.kind, blame=Blame(error.blame), detail=str(error), remedy=error.remedy
+    )
+    until = await _shared(shop, renewal, error, now)
+    left = renewal.deadline_at - now if renewal.deadline_at else None
+    attempts = renewal.attempts + (until is None)
+    due_at = max(filter(None, (now + delay(attempts, left, shop.draw()), error.retry_at, until)))
+    refund = error.is_final or _spent_nothing(renewal, setback)
+    quarantine = refund and until is None and is_exhausted(attempts, setback.blame)
+    kept = await asyncio.to_thread(
+        shop.store.fail,
+        renewal,
+        setback,
+        due_at=due_at,
+        refund=refund,
+        quarantine=quarantine,
+        counted=until is None,
+    )
+    return Outcome(
+        domain=renewal.domain,
+        step=kept.step,
+        detail=setback.detail,
+        remedy=setback.remedy,
+        blame=setback.blame,
+        retry_at=None if quarantine else due_at,
+    )
+
+
+def _spent_nothing(renewal: Renewal, setback: Setback) -> bool:
+    """Whether no certificate can come of it: the CSR was not sent. An order that the CA could not
+    show just now is kept, one that it does not know is not."""
+    if renewal.step is Step.ORDERED:
+        return setback.blame is not Blame.CA or setback.kind == "orderGone"
+    return renewal.step is Step.RESERVED
+
+
+async def _shared(
+    shop: Workshop, renewal: Renewal, error: RenewalError, now: datetime
+) -> datetime | None:
+    """Until when a cause that many share pauses ordering; None while it is this domain's own."""
+    cause = _cause_of(renewal, error)
+    if cause is None:
+        return None
+    await asyncio.to_thread(
+        shop.store.note_cause, cause, renewal.domain, failed=True, detail=str(error), now=now
+    )
+    until, _ = (await asyncio.to_thread(shop.store.pauses)).get(cause, (now, ""))
+    return until if until > now else None
+
+
+def _cause_of(renewal: Renewal, error: RenewalError) -> str | None:
+    if error.blame == Blame.CA:
+        return CA_CAUSE.format(directory=renewal.directory)
+    return error.kind if error.kind in ("challenge_blocked", "deploy") else None
+
+
+async def well(shop: Workshop, cause: str, renewal: Renewal) -> None:
+    """A shared cause did no harm this time: what it paused goes on."""
+    await asyncio.to_thread(
+        shop.store.note_cause,
+        cause.format(directory=renewal.directory),
+        renewal.domain,
+        failed=False,
+        detail="",
+        now=shop.clock.now(),
+    )
