@@ -205,6 +205,11 @@ class AcmeSettings(Section):
     eab_hmac_key: SecretStr = Field(
         SecretStr(""), description="external account key, as the CA gave it (base64url)"
     )
+    rehearsal: str = Field(
+        "",
+        description="directory URL of a staging CA: a domain that failed before is validated there"
+        " first, so that another failure costs nothing",
+    )
     fallback: str = Field(
         "",
         description="directory URL of a second CA, asked while the first one is out of order; it"

@@ -1,5 +1,6 @@
 """What ``certwatch doctor`` examines, wired by the settings."""
 
+import os
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from certwatch.app.roots import load_roots
 from certwatch.core.model import Mode
-from certwatch.errors import StoreError
+from certwatch.errors import SettingsError, StoreError
 from certwatch.services.doctor import Patient
 from certwatch.settings import Settings
 from certwatch.settings_file import file_secrets
@@ -41,6 +42,7 @@ def patient(app: "App", settings_file: Path | None) -> Patient:
         database_file=_database_file(settings),
         check_database=app.check_store,
         has_acme_domains=lambda: _has_acme_domains(app),
+        check_renewing=lambda: _check_renewing(app),
         roots=lambda: load_roots(settings.probe.trust_roots),
         has_ipv6=upstream.has_ipv6,
         ask_nameservers=partial(
@@ -60,6 +62,24 @@ def patient(app: "App", settings_file: Path | None) -> Patient:
         else None,
         has_webhook=bool(slack.webhook_url.get_secret_value()),
     )
+
+
+def _check_renewing(app: "App") -> str:
+    """Whether certificates could be sealed and put in place. Raises SettingsError."""
+    from certwatch.app.renewing import vault_of
+    from certwatch.deploy.hook import Hook
+
+    settings = app.settings.deploy
+    vault_of(app)
+    Hook.parse(settings.hook, settings.hook_timeout)
+    folder = Path(settings.directory).absolute()
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise SettingsError(
+            f"deploy.directory: {folder} is no folder that certwatch's account may write to"
+        )
+    return f"keys can be sealed, and {Path(settings.directory).absolute()} can be written"
 
 
 def _has_acme_domains(app: "App") -> bool:

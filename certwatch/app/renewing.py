@@ -36,8 +36,9 @@ def renewing(
     on_trouble: Callable[[str], None],
 ) -> Renewing:
     """Renewing on an open database. Raises SettingsError without a key that seals private keys."""
-    vault = _vault(app)
-    directories = filter(None, (app.settings.acme.directory, app.settings.acme.fallback))
+    vault = vault_of(app)
+    acme = app.settings.acme
+    directories = filter(None, (acme.directory, acme.fallback, acme.rehearsal))
     issuers = {url: _issuer(app, store, vault, url) for url in directories}
     return Renewing(
         shop=_workshop(app, store, vault, issuers, on_step),
@@ -49,7 +50,8 @@ def renewing(
     )
 
 
-def _vault(app: "App") -> Vault:
+def vault_of(app: "App") -> Vault:
+    """What seals private keys. Raises SettingsError without a usable key."""
     acme = app.settings.acme
     key = acme.sealing_key.get_secret_value()
     return Vault(key) if key else open_vault(acme.key_file)
@@ -79,13 +81,14 @@ def _workshop(
         draw=random.SystemRandom().random,
         grace=deploy.grace,
         on_step=on_step,
+        rehearsal=app.settings.acme.rehearsal,
     )
 
 
 def _issuer(app: "App", store: WholeStore, vault: Vault, directory: str) -> CaIssuer:
     acme = app.settings.acme
-    first = directory == acme.directory
-    secret = acme.eab_hmac_key if first else acme.fallback_eab_hmac_key
+    second = directory == acme.fallback
+    secret = acme.fallback_eab_hmac_key if second else acme.eab_hmac_key
     return CaIssuer(
         directory,
         vault=vault,
@@ -94,8 +97,8 @@ def _issuer(app: "App", store: WholeStore, vault: Vault, directory: str) -> CaIs
         clock=app.clock,
         contact=acme.contact,
         ca_bundle=acme.ca_bundle,
-        profile=acme.profile if first else "",
-        eab_kid=acme.eab_kid if first else acme.fallback_eab_kid,
+        profile="" if second else acme.profile,
+        eab_kid=acme.fallback_eab_kid if second else acme.eab_kid,
         eab_hmac_key=secret.get_secret_value(),
         key_type=acme.key_type,
         user_agent=user_agent(app.settings.probe.contact),

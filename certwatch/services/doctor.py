@@ -37,7 +37,8 @@ class Patient:
 
     ``settings_file`` is None when only defaults and the environment are in force; ``secrets`` are
     the keys in it that hold one. ``database_file`` is None for PostgreSQL. ``check_database`` and
-    ``has_acme_domains`` raise StoreError, ``roots`` SettingsError, every ``ask_...`` UpstreamError.
+    ``has_acme_domains`` raise StoreError, ``check_renewing`` (the sealing key, the place of
+    certificates, the hook) SettingsError, ``roots`` SettingsError, every ``ask_...`` UpstreamError.
     ``ask_nameservers`` gives the trouble by nameserver, "" for none; ``ask_ca`` the
     time by the CA's clock. ``ask_mail`` and ``ask_chat`` are None when they are not set up;
     ``has_webhook`` is a chat that can only be posted to.
@@ -49,6 +50,7 @@ class Patient:
     database_file: Path | None
     check_database: Callable[[], str]
     has_acme_domains: Callable[[], bool]
+    check_renewing: Callable[[], str]
     roots: Callable[[], Sequence[Certificate]]
     has_ipv6: Callable[[], bool]
     ask_nameservers: Callable[[], Awaitable[Mapping[str, str]]]
@@ -60,12 +62,13 @@ class Patient:
 
 async def doctor(patient: Patient) -> list[Diagnosis]:
     """Examine everything, the network all at once; failures are diagnoses, never exceptions."""
-    database, dns, ca, clock, mail, chat = await asyncio.gather(
+    database, renewing, dns, ca, clock, mail, chat = await asyncio.gather(
         asyncio.to_thread(_database, patient),
+        asyncio.to_thread(_renewing, patient),
         *(ask(patient) for ask in (_dns, _ca, _clock, _mail, _chat)),
     )
     here = _settings(patient), _permissions(patient), database, _roots(patient)
-    return [*here, dns, ca, clock, _ipv6(patient), mail, chat]
+    return [*here, dns, ca, renewing, clock, _ipv6(patient), mail, chat]
 
 
 def _settings(patient: Patient) -> Diagnosis:
@@ -153,6 +156,19 @@ async def _ca(patient: Patient) -> Diagnosis:
             "CA", None, "the inventory cannot be read, so it is unknown if one is needed"
         )
     return Diagnosis("CA", True, "its ACME directory answers")
+
+
+def _renewing(patient: Patient) -> Diagnosis:
+    """Whether a new certificate could be sealed and put in place."""
+    try:
+        if not patient.has_acme_domains():
+            return Diagnosis("renewing", None, "not needed: no domain is in mode acme")
+    except CertwatchError:
+        return Diagnosis("renewing", None, "the inventory cannot be read")
+    try:
+        return Diagnosis("renewing", True, patient.check_renewing())
+    except CertwatchError as error:
+        return Diagnosis("renewing", False, str(error), "mend this: no certificate can be renewed")
 
 
 async def _clock(patient: Patient) -> Diagnosis:

@@ -25,6 +25,7 @@ from certwatch.services.setback import CA_CAUSE, paused, set_back, well
 from certwatch.services.workshop import LEASE, Outcome, Workshop
 
 _PATIENCE = timedelta(minutes=2)  # with a CA that validates or issues
+_PLANTED = timedelta(hours=1)  # how long a challenge is answered, should nobody uproot it
 _ASK_AGAIN = timedelta(hours=1)  # for a place: one may be given back before the next one frees
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 3.0  # seconds between two looks
 
@@ -89,6 +90,7 @@ async def _order(shop: Workshop, renewal: Renewal) -> Renewal:
     """RESERVED -> ORDERED: precheck, then an order; its URL and the key are stored."""
     await precheck(shop, renewal.domain)
     await well(shop, "challenge_blocked", renewal)
+    await _rehearse(shop, renewal)
     issuer = shop.issuers[renewal.directory]
     order = None
     if renewal.fence > 1:  # somebody may have ordered and died before writing it down
@@ -102,25 +104,46 @@ async def _order(shop: Workshop, renewal: Renewal) -> Renewal:
     )
 
 
+async def _rehearse(shop: Workshop, renewal: Renewal) -> None:
+    """Let a staging CA validate what failed before, so that the next failure costs nothing. A
+    rehearsal that the staging CA itself spoils says nothing."""
+    if not shop.rehearsal or not renewal.attempts:
+        return
+    issuer = shop.issuers[shop.rehearsal]
+    try:
+        order = await asyncio.to_thread(issuer.order, renewal.domain, replaces=None)
+        await _pass_challenge(shop, issuer, order)
+    except RenewalError as error:
+        if error.blame != Blame.CA:
+            raise
+
+
 async def _validate(shop: Workshop, renewal: Renewal) -> Renewal:
     """ORDERED -> FINALIZED: the challenge is answered and the CA is content; the CSR goes next."""
     issuer, url = shop.issuers[renewal.directory], renewal.order_url or ""
     order = await asyncio.to_thread(issuer.look, url, renewal.domain)
-    challenge = order.challenge
-    if order.status is OrderStatus.PENDING and challenge is not None:
-        until = shop.clock.now() + timedelta(hours=1)
-        planted = challenge.token, challenge.key_authorization, renewal.domain, until
-        await asyncio.to_thread(shop.store.plant, *planted)
-        try:
-            await asyncio.to_thread(issuer.answer, order)
-            await _settled(shop, issuer, order, OrderStatus.PENDING)
-        except RenewalError as error:
-            if error.is_final:
-                await _charge(shop, renewal, "failed_validation")
-            raise
-        finally:
-            await asyncio.to_thread(shop.store.uproot, challenge.token)
+    try:
+        await _pass_challenge(shop, issuer, order)
+    except RenewalError as error:
+        if error.is_final:
+            await _charge(shop, renewal, "failed_validation")
+        raise
     return await asyncio.to_thread(shop.store.advance, renewal, Step.FINALIZED)
+
+
+async def _pass_challenge(shop: Workshop, issuer: Issuer, order: CaOrder) -> None:
+    """Plant the answer to an order's challenge, and wait until the CA has seen it."""
+    challenge = order.challenge
+    if order.status is not OrderStatus.PENDING or challenge is None:
+        return
+    until = shop.clock.now() + _PLANTED
+    planted = challenge.token, challenge.key_authorization, order.domain, until
+    await asyncio.to_thread(shop.store.plant, *planted)
+    try:
+        await asyncio.to_thread(issuer.answer, order)
+        await _settled(shop, issuer, order, OrderStatus.PENDING)
+    finally:
+        await asyncio.to_thread(shop.store.uproot, challenge.token)
 
 
 async def _finalize(shop: Workshop, renewal: Renewal) -> Renewal:

@@ -22,7 +22,8 @@ class WholeStore(Store, RenewalStore, Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
     """What issuing needs. ``issuers`` by directory URL; ``decide`` judges the ledger for a renewal;
-    ``draw`` gives a random number in [0, 1); ``on_step`` is told of each step that is reached."""
+    ``draw`` gives a random number in [0, 1); ``on_step`` is told of each step that is reached;
+    ``rehearsal`` is the directory of a staging CA, if there is one."""
 
     store: WholeStore
     prober: Prober
@@ -34,6 +35,7 @@ class Workshop:
     draw: Callable[[], float]
     grace: timedelta
     on_step: Callable[[Renewal], None] = lambda renewal: None
+    rehearsal: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

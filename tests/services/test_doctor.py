@@ -55,6 +55,7 @@ def patient(tmp_path: Path) -> Patient:
         database_file=database,
         check_database=gives("the database is sound"),
         has_acme_domains=gives(True),
+        check_renewing=gives("keys can be sealed"),
         roots=gives((certificate(), certificate(subject="CN=Soon", not_after=NOW + timedelta(1)))),
         has_ipv6=gives(True),
         ask_nameservers=says({"127.0.0.1 port 53": ""}),
@@ -74,8 +75,8 @@ async def test_a_healthy_certwatch_is_ok_everywhere(patient):
     assert [(each.name, each.ok) for each in diagnoses] == [
         (name, True)
         for name in (
-            "settings", "file permissions", "database", "trust roots", "DNS", "CA", "clock",
-            "IPv6", "mail", "chat",
+            "settings", "file permissions", "database", "trust roots", "DNS", "CA", "renewing",
+            "clock", "IPv6", "mail", "chat",
         )
     ]  # fmt: skip
     assert not any(each.remedy for each in diagnoses)
@@ -98,6 +99,7 @@ async def test_a_healthy_certwatch_is_ok_everywhere(patient):
             "192.0.2.1 port 53: no answer",
         ),
         ("CA", {"ask_ca": says(BROKEN)}, "ca.test cannot be asked"),
+        ("renewing", {"check_renewing": gives(SettingsError("no key"))}, "no key"),
         ("clock", {"ask_ca": says(NOW - timedelta(minutes=10))}, "600 seconds ahead of"),
         ("clock", {"ask_ca": says(NOW + timedelta(minutes=2))}, "120 seconds behind"),
         ("mail", {"ask_mail": says(BROKEN)}, "ca.test cannot be asked"),
@@ -115,6 +117,8 @@ async def test_what_fails_says_what_to_do(patient, name, changes, message):
     ("name", "changes", "message"),
     [
         ("CA", {"has_acme_domains": gives(False), "ask_ca": says(BROKEN)}, "not needed"),
+        ("renewing", {"has_acme_domains": gives(False)}, "not needed"),
+        ("renewing", {"has_acme_domains": gives(StoreError("gone"))}, "cannot be read"),
         ("CA", {"has_acme_domains": gives(StoreError("gone"))}, "cannot be read"),
         ("clock", {"ask_ca": says(BROKEN)}, "could not compare"),
         ("clock", {"ask_ca": says(None)}, "could not compare"),
