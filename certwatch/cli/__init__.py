@@ -107,7 +107,7 @@ def _root(
         typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """Watches the HTTPS of e-mail tracking domains and says exactly how to mend it."""
+    """Watches and renews the HTTPS of e-mail tracking domains, and says how to mend it."""
     logging.basicConfig(level=logging.WARNING if verbose else logging.CRITICAL)
     ctx.obj = session = Session(config=config, verbose=verbose)
     ctx.call_on_close(session.close)

@@ -1,6 +1,5 @@
 """``certwatch renew`` and ``certwatch enable``: certificates ordered, put in place, seen served."""
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -56,6 +55,8 @@ def renew(
     What the plan grants now is queued; every renewal that is due is ordered, put in place and
     looked at until every address serves it. Exit code 3 when one of them failed.
     """
+    from certwatch.app import run
+
     session = session_of(ctx)
     chosen = [domain.name for domain in _acme_domains(session, names or [])]
     if force and not names:
@@ -83,6 +84,8 @@ def enable(
 
     Puts the domain in mode acme. Exit code 3 when it is not active in time, with what blocks it.
     """
+    from certwatch.app import run
+
     session = session_of(ctx)
     domain = session.store.domain(normalise(name))
     if domain.mode not in (None, Mode.ACME):
