@@ -9,6 +9,7 @@ where it stands and never asks for a second certificate.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -18,7 +19,7 @@ from certwatch.core.model import Failure, Observation
 from certwatch.core.names import registered_domain
 from certwatch.core.renewal import Blame, Lineage, Renewal, Step
 from certwatch.core.x509 import parse_pem
-from certwatch.errors import LostClaim, RenewalError
+from certwatch.errors import LostClaim, RenewalError, StoreError
 from certwatch.ports import CaOrder, Issuer, OrderStatus
 from certwatch.services.precheck import precheck
 from certwatch.services.setback import CA_CAUSE, paused, set_back, well
@@ -80,10 +81,12 @@ async def _carry_on(shop: Workshop, renewal: Renewal) -> Outcome | None:
 
 
 async def _keep(shop: Workshop, renewal: Renewal) -> None:
-    """Extend the claim while it is worked on; whoever stops extending it has died."""
+    """Extend the claim while it is worked on; whoever stops extending it has died. A database that
+    fails just now is asked again, well before the lease ends."""
     while True:
-        await asyncio.sleep(LEASE.total_seconds() / 3)
-        await asyncio.to_thread(shop.store.extend, renewal, shop.clock.now() + LEASE)
+        await asyncio.sleep(LEASE.total_seconds() / 6)
+        with suppress(StoreError):
+            await asyncio.to_thread(shop.store.extend, renewal, shop.clock.now() + LEASE)
 
 
 async def _order(shop: Workshop, renewal: Renewal) -> Renewal:
@@ -95,9 +98,9 @@ async def _order(shop: Workshop, renewal: Renewal) -> Renewal:
     order = None
     if renewal.fence > 1:  # somebody may have ordered and died before writing it down
         order = await asyncio.to_thread(issuer.unfinished, renewal.domain)
-    if order is None:
-        order = await asyncio.to_thread(issuer.order, renewal.domain, replaces=renewal.replaces)
+    if order is None:  # charged first: in doubt the CA's limit is thought to be nearer
         await _charge(shop, renewal, "order")
+        order = await asyncio.to_thread(issuer.order, renewal.domain, replaces=renewal.replaces)
     key = await asyncio.to_thread(issuer.new_key)
     return await asyncio.to_thread(
         shop.store.advance, renewal, Step.ORDERED, order_url=order.url, key=key

@@ -35,6 +35,7 @@ def other_process(url):
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:
         try:
+            assert other.stdout
             assert other.stdout.readline() == "1\n"
             yield other
         finally:
