@@ -66,7 +66,7 @@ bench-plan: .venv/.dev ## plans of a thousand to a million domains
 	@python -m bench.plan
 
 bench-issue: .venv/.dev ## certwatch against lego and certbot at the same Pebble
-	@sh scripts/packages $(PEBBLE) $(LEGO) $(CERTBOT)
+	@sh scripts/packages $(PEBBLE) $(NGINX) $(LEGO) $(CERTBOT)
 	@python -m bench.issue
 
 pins: .venv/.dev ## pin and hash the dependencies anew; UPGRADE=--upgrade takes newer versions

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def program(name: str) -> str:
     """The path of a command. Raises SystemExit when it is not installed."""
     found = shutil.which(name, path=PATH)
     if found is None:
-        raise SystemExit(f"{name} is not installed; `make bench-scan` as root installs it")
+        raise SystemExit(f"{name} is not installed; `make bench` as root installs it")
     return found
 
 
@@ -36,15 +36,31 @@ def pinned(core: int, command: Sequence[str]) -> list[str]:
     return [program("taskset"), "--cpu-list", str(core), *command]
 
 
-def run(core: int, command: Sequence[str], *, output: Path | None = None) -> Cost:
-    """Run a command on one core to its end. Raises SystemExit when it fails."""
+def run(
+    core: int,
+    command: Sequence[str],
+    *,
+    output: Path | None = None,
+    errors: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Cost:
+    """Run a command on one core to its end. Raises SystemExit when it fails.
+
+    stdout goes to the file ``output`` or nowhere, stderr to the file ``errors`` or ours.
+    """
     began = time.perf_counter()
-    with (output or Path(os.devnull)).open("wb") as sink:
-        child = subprocess.Popen(pinned(core, command), stdout=sink)
+    with ExitStack() as stack:
+        child = subprocess.Popen(
+            pinned(core, command),
+            stdout=stack.enter_context((output or Path(os.devnull)).open("wb")),
+            stderr=stack.enter_context(errors.open("wb")) if errors else None,
+            env={**os.environ, **(environ or {})},
+        )
         _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode != 0:
-        raise SystemExit(f"{' '.join(command)} failed with exit code {child.returncode}")
+        said = f": {errors.read_text(errors='replace')[-2000:]}" if errors else ""
+        raise SystemExit(f"{' '.join(command)} failed with exit code {child.returncode}{said}")
     wall = time.perf_counter() - began
     return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 

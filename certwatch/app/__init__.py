@@ -8,8 +8,10 @@ import asyncio
 import gc
 import sys
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -141,6 +143,14 @@ class App:
 
         return renewing(self, store, on_step=on_step, on_trouble=on_trouble)
 
+    def answering(
+        self, store: "WholeStore", on_trouble: Callable[[str], None]
+    ) -> AbstractAsyncContextManager[None]:
+        """Challenges are answered while the block runs. Raises ListenError."""
+        from certwatch.app.answering import answering
+
+        return answering(self, store, on_trouble)
+
     def make_sealing_key(self) -> bool:
         """Make the key file that seals private keys, unless it is there; whether it was made."""
         from certwatch.acme.vault import make_key_file
@@ -163,6 +173,7 @@ class App:
         return nginx(self, domains, resolvers=resolvers, listen=listen, user=user, hsts=hsts)
 
 
+@cache
 def known_cas() -> KnownCas:
     """What CAs allow and announce."""
     return parse_limits((resource("config") / "ca_limits.toml").read_text(encoding="utf-8"))

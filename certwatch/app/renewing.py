@@ -2,21 +2,19 @@
 
 import random
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from certwatch.acme.client import CaIssuer
-from certwatch.acme.responder import Responder
 from certwatch.acme.vault import Vault, open_vault
+from certwatch.app.answering import answering
 from certwatch.core import budget
-from certwatch.core.model import Mode
 from certwatch.core.planning import Plan
 from certwatch.core.renewal import EMERGENCIES, Renewal
 from certwatch.deploy.files import FileDeployer
 from certwatch.deploy.hook import Hook
-from certwatch.errors import ListenError
 from certwatch.probes.http import user_agent
 from certwatch.services.renew import Renewing
 from certwatch.services.setback import CA_CAUSE
@@ -44,7 +42,7 @@ def renewing(
         shop=_workshop(app, store, vault, issuers, on_step),
         plan=lambda now: _plan(app, store, now),
         directory=lambda: _directory(app, store),
-        responder=lambda: _responding(app, store, issuers.values(), on_trouble),
+        responder=lambda: _at_work(app, store, issuers.values(), on_trouble),
         concurrency=app.settings.acme.concurrency,
         on_trouble=on_trouble,
     )
@@ -138,34 +136,15 @@ def _directory(app: "App", store: WholeStore) -> str:
 
 
 @asynccontextmanager
-async def _responding(
+async def _at_work(
     app: "App",
     store: WholeStore,
     issuers: Iterable[CaIssuer],
     on_trouble: Callable[[str], None],
 ) -> AsyncIterator[None]:
-    """Challenges are answered, by us or by another certwatch on the same database; at the end the
-    connections to the CAs are closed."""
-    async with AsyncExitStack() as stack:
+    """Challenges are answered; at the end the connections to the CAs are closed."""
+    with ExitStack() as stack:
         for issuer in issuers:
             stack.callback(issuer.close)
-        try:
-            await stack.enter_async_context(_responder(app, store))
-        except ListenError as error:
-            if not error.in_use:
-                raise
-            on_trouble(f"{error}; going on, in case it is another certwatch on the same database")
-        yield
-
-
-def _responder(app: "App", store: WholeStore) -> Responder:
-    return Responder(
-        app.settings.acme.challenge_listen,
-        answer=lambda host, token: store.challenge(host, token, app.clock.now()),
-        known=lambda host: _is_ours(store, host),
-    )
-
-
-def _is_ours(store: WholeStore, host: str) -> bool:
-    """Whether a host is a tracking domain whose certificate is ours."""
-    return any(one.domain.mode is Mode.ACME for one in store.latest([host]))
+        async with answering(app, store, on_trouble):
+            yield

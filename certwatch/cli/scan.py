@@ -1,7 +1,8 @@
 """``certwatch scan``: look now, store what was seen, print the worst first."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,14 +11,14 @@ from certwatch.cli.looks import FAULTY, HOW_TO_ADD, in_order, print_looks, worst
 from certwatch.cli.options import FailOn, FailOnOption, Json, severities
 from certwatch.cli.output import complain, counted, json_parts, note, progress, say
 from certwatch.cli.session import session_of
-from certwatch.core.model import Severity, TrackingDomain
-from certwatch.errors import CertwatchError
+from certwatch.core.model import Mode, Severity, TrackingDomain
+from certwatch.errors import CertwatchError, ListenError
 from certwatch.reporting.model import ORDER
 
 if TYPE_CHECKING:
     from certwatch.app import App
-    from certwatch.ports import Store
     from certwatch.services.scan import Sweep
+    from certwatch.services.workshop import WholeStore
 
 
 def scan(
@@ -47,7 +48,7 @@ def scan(
     _end(sweep, fail_on)
 
 
-def sweep_over(app: "App", store: "Store", domains: Sequence[TrackingDomain]) -> "Sweep":
+def sweep_over(app: "App", store: "WholeStore", domains: Sequence[TrackingDomain]) -> "Sweep":
     """One sweep with a progress bar; no domains, no network."""
     from certwatch.app import run
     from certwatch.services.scan import Sweep
@@ -67,13 +68,26 @@ def sweep_over(app: "App", store: "Store", domains: Sequence[TrackingDomain]) ->
                 concurrency=app.settings.probe.concurrency,
                 on_look=step,
             )
-            return run(journey)
+            return run(_answering(app, store, domains, journey))
     except KeyboardInterrupt:
         complain("what was seen so far is kept")
         raise
 
 
-def _chosen(store: "Store", names: Sequence[str]) -> list[TrackingDomain]:
+async def _answering(
+    app: "App", store: "WholeStore", domains: Sequence[TrackingDomain], journey: Awaitable["Sweep"]
+) -> "Sweep":
+    """The journey, with the challenge path of ``acme`` domains answered while they are looked at:
+    between two renewals no other certwatch may be there to do it."""
+    if not any(domain.mode is Mode.ACME for domain in domains):
+        return await journey
+    async with AsyncExitStack() as stack:
+        with suppress(ListenError):  # then what is seen of the path tells what stands there
+            await stack.enter_async_context(app.answering(store, lambda text: None))
+        return await journey
+
+
+def _chosen(store: "WholeStore", names: Sequence[str]) -> list[TrackingDomain]:
     """The domains to look at. Raises InventoryError for a name that is not in the inventory."""
     from certwatch.core.names import normalise
 
@@ -82,14 +96,14 @@ def _chosen(store: "Store", names: Sequence[str]) -> list[TrackingDomain]:
     return [store.domain(name) for name in dict.fromkeys(map(normalise, names))]
 
 
-def _print_document(store: "Store", sweep: "Sweep") -> None:
+def _print_document(store: "WholeStore", sweep: "Sweep") -> None:
     from certwatch.reporting.documents import domain_document, scan_head
 
     looks = in_order(store.latest, worst_first(sweep.states))
     sys.stdout.writelines(json_parts(scan_head(sweep), "domains", map(domain_document, looks)))
 
 
-def _print_table(store: "Store", sweep: "Sweep") -> None:
+def _print_table(store: "WholeStore", sweep: "Sweep") -> None:
     order = worst_first(sweep.states)
     print_looks(in_order(store.latest, order), sweep.finished_at)
     say()

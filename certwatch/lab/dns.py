@@ -76,11 +76,12 @@ class Zone(UserDict[str, tuple[str, ...]]):
 
 
 class DnsServer:
-    """An async context manager: listens on ``address`` at a free port, UDP and TCP alike."""
+    """An async context manager: listens on ``address`` at a port, UDP and TCP alike; one of 0 is
+    picked free."""
 
-    def __init__(self, address: str = "127.0.0.1") -> None:
+    def __init__(self, address: str = "127.0.0.1", port: int = 0) -> None:
         self.address = address
-        self.port = 0
+        self.port = self._wanted = port
         self.zone = Zone()
         self.faults: dict[str | tuple[str, str], Fault] = {}  # by name, or (name, type)
         self.questions: Counter[tuple[str, str]] = Counter()  # (name, type) as asked
@@ -90,7 +91,7 @@ class DnsServer:
     async def __aenter__(self) -> "DnsServer":
         for _ in range(_PORT_TRIES):
             self.port = await self._closing.enter_async_context(
-                listening(self._serve_tcp, self.address)
+                listening(self._serve_tcp, self.address, self._wanted)
             )
             if await self._listen_udp():
                 return self

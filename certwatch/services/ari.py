@@ -48,9 +48,10 @@ async def _poll(shop: Workshop, lineage: Lineage, now: datetime) -> bool:
         return False
     try:
         info = await asyncio.to_thread(issuer.renewal_info, ari_id)
-    except RenewalError:
+    except RenewalError as error:
         if lineage.ari is not None:
-            await _keep(shop, lineage, replace(lineage.ari, next_poll_at=next_poll(None, now)))
+            wait = error.retry_at - now if error.retry_at else None
+            await _keep(shop, lineage, replace(lineage.ari, next_poll_at=next_poll(wait, now)))
         raise
     if info is None:
         return False

@@ -47,13 +47,15 @@ def acme2certifier(
     profiles: Sequence[str] = (),
     validity_days: int = 90,
     window_from: float = 85.0,
+    window_for: timedelta | None = None,
     poll_in: timedelta = timedelta(hours=6),
 ) -> Iterator[Acme2Certifier]:
     """Run acme2certifier.
 
     ``nameserver`` is the address of a resolver on port 53, with which challenges are truly asked
     for; without one every answer is believed. ``window_from`` is the percentage of a certificate's
-    life after which renewal is suggested, ``poll_in`` the Retry-After of that.
+    life after which renewal is suggested, ``window_for`` how long (else to its end), ``poll_in``
+    the Retry-After of that.
     """
     if find_spec("acme2certifier") is None:
         pytest.skip(HOW_TO_GET_IT)
@@ -81,6 +83,9 @@ def acme2certifier(
                 "retry_after_timeout": str(int(poll_in.total_seconds())),
             },
         }
+        if window_for:
+            seconds = str(int(window_for.total_seconds()))
+            sections["Renewalinfo"]["renewal_window_duration"] = seconds
         if nameserver:
             sections["DEFAULT"]["dns_server_list"] = json.dumps([nameserver])
         if profiles:

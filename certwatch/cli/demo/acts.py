@@ -17,9 +17,10 @@ from certwatch.cli.demo.stage import Stage
 from certwatch.cli.scan import sweep_over
 from certwatch.core.model import Observation, Severity, State, TrackingDomain
 from certwatch.core.policy import Policy
-from certwatch.ports import Clock, Latest, Store
+from certwatch.ports import Clock, Latest
 from certwatch.reporting.build import aged, build_report
 from certwatch.services.scan import Sweep, scan
+from certwatch.services.workshop import WholeStore
 
 WRONG_BY = timedelta(minutes=10)
 NOBODY_LOOKED = timedelta(days=2)
@@ -66,7 +67,7 @@ def play(app: App, copy: Path, stage: Stage) -> Iterator[Act]:
         yield _the_lights_go_out(app, store, stage)
 
 
-def _a_check_crashes(app: App, store: Store, healthy: Sequence[TrackingDomain]) -> Act:
+def _a_check_crashes(app: App, store: WholeStore, healthy: Sequence[TrackingDomain]) -> Act:
     sweep = run(
         scan(
             healthy,
@@ -87,7 +88,7 @@ def _a_check_crashes(app: App, store: Store, healthy: Sequence[TrackingDomain]) 
     )
 
 
-def _nobody_looks(app: App, store: Store) -> Act:
+def _nobody_looks(app: App, store: WholeStore) -> Act:
     later = app.clock.now() + NOBODY_LOOKED
     interval = app.settings.probe.interval
     looks = aged(store.latest(), now=later, interval=interval, house=app.house)
@@ -100,7 +101,7 @@ def _nobody_looks(app: App, store: Store) -> Act:
     )
 
 
-def _the_clock_is_wrong(app: App, store: Store, healthy: Sequence[TrackingDomain]) -> Act:
+def _the_clock_is_wrong(app: App, store: WholeStore, healthy: Sequence[TrackingDomain]) -> Act:
     app = compose(app.settings, WrongClock(app.clock, WRONG_BY))
     sweep = sweep_over(app, store, healthy)
     return Act(
@@ -111,7 +112,7 @@ def _the_clock_is_wrong(app: App, store: Store, healthy: Sequence[TrackingDomain
     )
 
 
-def _the_lights_go_out(app: App, store: Store, stage: Stage) -> Act:
+def _the_lights_go_out(app: App, store: WholeStore, stage: Stage) -> Act:
     domains = list(store.domains())
     stage.play(stage.world.lights_out)
     try:
@@ -137,5 +138,5 @@ def _told(sweep: Sweep) -> str:
     return "; ".join(f"{each.check}: {each.summary}" for each in sweep.findings) or "nothing"
 
 
-def _latest(store: Store, name: str) -> Latest:
+def _latest(store: WholeStore, name: str) -> Latest:
     return next(store.latest([name]))
