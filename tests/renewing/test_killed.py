@@ -16,7 +16,8 @@ from tests.renewing.place import TIMEOUT, Ordered, Place, place
 from tests.renewing.tripwire import POINTS
 
 KILLS = [(point, when) for point in POINTS for when in ("before", "after")]
-MUTE = ("challenge-answered", "after")  # the CA asks while nobody answers: that order is lost
+# The CA asks while nobody answers, unless the other node happens to: then that order is lost.
+MUTE = ("challenge-answered", "after")
 NODES = 2
 
 pytestmark = pytest.mark.skipif(
@@ -44,8 +45,9 @@ def aftermath(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aftermath]:
         here.env["CERTWATCH_BUDGET__CERTIFICATES"] = "100"
         here.add(*(name(*kill) for kill in KILLS))
         codes = _killed(here)
-        finished = _done(here("renew", code=3).out)  # that of MUTE has failed
-        here("renew", "--force", name(*MUTE))  # now, not after its minute
+        finished = _done(here("renew", code=(0, 3)).out)
+        if name(*MUTE) not in finished:
+            here("renew", "--force", name(*MUTE))  # now, not after its minute
         yield Aftermath(
             place=here,
             codes=codes,
@@ -85,7 +87,7 @@ def test_killed_there_a_domain_ends_with_exactly_one_certificate(aftermath, poin
 
 def test_one_plain_command_finishes_what_the_dead_have_left(aftermath):
     finished = {name(*kill) for kill in KILLS if kill not in (("done", "after"), MUTE)}
-    assert aftermath.finished == finished
+    assert aftermath.finished - {name(*MUTE)} == finished
 
 
 def test_the_ledger_holds_what_the_ca_has_issued(aftermath):
