@@ -39,7 +39,7 @@ def renewing(
     directories = filter(None, (acme.directory, acme.fallback, acme.rehearsal))
     issuers = {url: _issuer(app, store, vault, url) for url in directories}
     return Renewing(
-        shop=_workshop(app, store, vault, issuers, on_step),
+        shop=_workshop(app, store, vault, issuers, on_step, on_trouble),
         plan=lambda now: _plan(app, store, now),
         directory=lambda: _directory(app, store),
         responder=lambda: _at_work(app, store, issuers.values(), on_trouble),
@@ -61,6 +61,7 @@ def _workshop(
     vault: Vault,
     issuers: Mapping[str, CaIssuer],
     on_step: Callable[[Renewal], None],
+    tell: Callable[[str], None],
 ) -> Workshop:
     deploy = app.settings.deploy
     return Workshop(
@@ -79,6 +80,7 @@ def _workshop(
         draw=random.SystemRandom().random,
         grace=deploy.grace,
         on_step=on_step,
+        tell=tell,
         rehearsal=app.settings.acme.rehearsal,
     )
 

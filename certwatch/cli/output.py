@@ -86,7 +86,11 @@ class Column:
 def _console(to_stderr: bool) -> "Console":
     from rich.console import Console
 
-    return Console(stderr=to_stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:  # Rich would exit with 1, which means findings here
+            raise BrokenPipeError
+
+    return Plain(stderr=to_stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def say(text: str = "", style: str = "") -> None:

@@ -32,9 +32,9 @@ _SAID = {
 _PATIENCE = timedelta(minutes=20)  # of who follows a domain
 _COLUMNS = (
     Column("domain"),
-    Column("came to", whole=True),
-    Column("again", whole=True),
-    Column("what stands in the way", prose=True),
+    Column("result", whole=True),
+    Column("next try", whole=True),
+    Column("blocked by", prose=True),
 )
 
 
@@ -127,7 +127,12 @@ def _preview(renewing: "Renewing", names: Sequence[str] | None, forced: Sequence
         (one.domain, one.reason, minute(one.deadline_at), _SAID[one.step])
         for one in renewing.preview(names, forced)
     ]
-    columns = (Column("domain"), Column("reason"), Column("expires", whole=True), Column("now"))
+    columns = (
+        Column("would renew"),
+        Column("why"),
+        Column("expires", whole=True),
+        Column("stands"),
+    )
     if not table(columns, rows):
         say("nothing is due now; `certwatch plan` shows when")
 
@@ -159,4 +164,7 @@ def _blocked(outcome: "Outcome") -> None:
     if outcome.remedy:
         complain(f"what to do: {outcome.remedy}")
     if outcome.retry_at:
-        complain(f"it stays queued and is tried again at {minute(outcome.retry_at)}")
+        complain(
+            f"`certwatch renew` tries again from {minute(outcome.retry_at)} on;"
+            f" `certwatch enable {outcome.domain}` does so at once"
+        )

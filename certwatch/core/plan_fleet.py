@@ -19,12 +19,14 @@ _UNPACED = (Reason.ARI, Reason.NEW, *EMERGENCIES)
 
 class Regime(NamedTuple):
     """Certificates made from ``start`` on live ``life`` seconds, and are normally replaced after
-    ``interval``; the plan wants them replaced by ``safe``, a margin before their expiry."""
+    ``interval``, never before ``rest``; the plan wants them replaced by ``safe``, a margin before
+    their expiry."""
 
     start: int
     life: int
     interval: int
     safe: int
+    rest: int
 
 
 class Job(NamedTuple):
@@ -33,7 +35,8 @@ class Job(NamedTuple):
     ``key`` orders the run. ``preferred``: when it is wanted; ``safe``: when it should be done,
     ``deadline``: when the certificate expires (both ``NEVER`` without one). ``due`` stands for
     ``safe`` where deadlines are compared: that of whoever a new domain stands before.
-    ``earliest``: it cannot succeed before; ``paced``: it may wait for its turn in an even row.
+    ``earliest``: not before, because a failed attempt is waited out or its predecessor is young;
+    ``paced``: it may wait for its turn in an even row.
     """
 
     key: int
@@ -61,6 +64,12 @@ class Terms:
     def with_places(self, places: int) -> "Terms":
         """The same, with another budget and the same reserve."""
         return replace(self, places=places, ordinary=places - self.places + self.ordinary)
+
+    def most(self, jobs: int) -> int:
+        """More places than so many jobs and their follow-ups can fill in any window; what a budget
+        has beyond them is always free."""
+        rest = max(1, min(regime.rest for regime in self.regimes))
+        return jobs * (2 + min(self.window, self.horizon) // rest) + len(self.spent) + 1
 
 
 def terms_of(
@@ -100,7 +109,7 @@ def _regime(start: datetime, life: timedelta, at: datetime, margin: timedelta) -
     seconds = life // _SECOND
     interval = max(1, _ceil(life - left))
     safe = max((life - min(margin, left)) // _SECOND, interval)
-    return Regime(max(0, _ceil(start - at)), seconds, interval, safe)
+    return Regime(max(0, _ceil(start - at)), seconds, interval, safe, interval // 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,9 +191,10 @@ def _gates(deadlines: Sequence[int], terms: Terms, admitted: int) -> list[int]:
 
 def free_places(terms: Terms, count: int) -> list[int]:
     """The first so many places that an ordinary renewal may take, ascending."""
-    log = [-NEVER] * terms.ordinary + list(terms.spent)
+    ordinary = min(terms.ordinary, max(1, count + len(terms.spent)))  # no more are looked at
+    log = [-NEVER] * ordinary + list(terms.spent)
     first = max(0, log[-1])
-    block = [max(first, instant + terms.window) for instant in log[-terms.ordinary :]]
+    block = [max(first, instant + terms.window) for instant in log[-ordinary:]]
     found: list[int] = []
     while len(found) < count:
         found += block

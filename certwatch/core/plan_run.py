@@ -3,7 +3,8 @@
 Earliest deadline first on the earliest places gives the least outage. ``latest_starts`` walks back
 from the deadlines and says how long each place in the row may be put off without making anybody
 later; ``run`` walks forwards, serves at the preferred time where that is safe, and else pulls
-forward exactly as far as the crowd behind needs. What is renewed wants to be renewed again.
+forward exactly as far as the crowd behind needs. What is renewed wants to be renewed again, but not
+before half of its normal interval is over, whatever the crowd: others are served meanwhile.
 """
 
 from array import array
@@ -92,7 +93,8 @@ def run(
     are overdue included. ``strict`` gives up at the first lapse within the horizon that a larger
     budget could save. One long loop, because a call for each renewal would double its time.
     """
-    places, ordinary, window = terms.places, terms.ordinary, terms.window
+    ordinary, window, most = terms.ordinary, terms.window, terms.most(len(jobs))
+    places, back = min(terms.places, most), min(ordinary, most)
     starts = [-NEVER] * places + list(terms.spent)
     base = n = q = len(starts)  # the next place; the next one that is renewed again
     last, scaled = max(0, starts[-1]), starts[-1] * ordinary
@@ -102,7 +104,7 @@ def run(
     limits = [] if latest is None else latest
     by_wish, planned = latest is None, len(limits)
     upcoming = list(terms.regimes)
-    life, interval, safe_life, ahead, final, ending = _enter(upcoming, terms, by_wish)
+    life, interval, safe_life, rest, ahead, final, ending = _enter(upcoming, terms, by_wish)
     columns = _columns(jobs)
     keys, preferences, safes, deadlines, dues, earliests, pacing, whose = columns
     f, count = 0, len(keys)
@@ -120,15 +122,15 @@ def run(
             made = starts[q]
             wanted, deadline = made + interval, made + life
             safe = wish = made + safe_life
-            earliest, paced, owner = 0, True, owners[q - base]
+            earliest, paced, owner = made + rest, True, owners[q - base]
         elif postponed:
             ripe = True
             continue
         else:
             break
 
-        free = starts[n - ordinary] + window
-        if free > deadline and places > ordinary:  # expired by then: the reserve is for this
+        free = starts[n - back] + window
+        if free > deadline and places > back:  # expired by then: the reserve is for this
             free = min(free, max(deadline + 1, starts[n - places] + window))
         t, turn = wanted, 0
         if paced:
@@ -150,8 +152,11 @@ def run(
         if t < earliest:
             if not by_wish and not ripe:
                 job = Job(0, wanted, safe, deadline, wish, earliest, paced, owner)
-                heappush(postponed, (earliest, f, job))
-                f += 1
+                heappush(postponed, (earliest, f + q, job))
+                if again:
+                    q += 1
+                else:
+                    f += 1
                 continue
             t = earliest
         if again:
@@ -161,12 +166,12 @@ def run(
         ripe = False
         while t >= ending:  # what was made before lives on as it was made
             old = upcoming.pop(0)
-            rest = _remembered(starts[q:n], owners[q - base :], old, final, ahead)
+            kept = _remembered(starts[q:n], owners[q - base :], old, final, ahead)
             left = [Job(*row) for row in zip(*(column[f:] for column in columns), strict=True)]
-            columns = _columns(sorted(chain(left, rest), key=itemgetter(0)))
+            columns = _columns(sorted(chain(left, kept), key=itemgetter(0)))
             keys, preferences, safes, deadlines, dues, earliests, pacing, whose = columns
             f, count, q = 0, len(keys), n
-            life, interval, safe_life, ahead, final, ending = _enter(upcoming, terms, by_wish)
+            life, interval, safe_life, rest, ahead, final, ending = _enter(upcoming, terms, by_wish)
         scaled = scaled + window if t == turn else t * ordinary
         if t > deadline and t > 0:
             missed.append(Miss(owner, deadline, t, earliest))
@@ -189,14 +194,15 @@ def _columns(jobs: Sequence[Job]) -> list[list[int]]:
 
 def _enter(
     upcoming: Sequence[Regime], terms: Terms, by_wish: bool
-) -> tuple[int, int, int, int, int, int]:
-    """What holds from now on: life, interval, safe life; how far a follow-up's key lies ahead of
+) -> tuple[int, int, int, int, int, int, int]:
+    """What holds from now on: life, interval, safe life, rest; how far a follow-up's key lies ahead of
     its predecessor's start; the last start that is renewed again; and until when this holds."""
     now = upcoming[0]
     ahead = now.interval if by_wish else now.life
     ending = upcoming[1].start if len(upcoming) > 1 else NEVER
     # Who starts later is not renewed again within the horizon.
-    return now.life, now.interval, now.safe, ahead, terms.horizon - now.interval, ending
+    final = terms.horizon - now.interval
+    return now.life, now.interval, now.safe, now.rest, ahead, final, ending
 
 
 def _remembered(
@@ -207,4 +213,5 @@ def _remembered(
         if start <= final:
             safe = start + old.safe
             wanted, deadline = start + old.interval, start + old.life
-            yield Job(start + ahead, wanted, safe, deadline, safe, 0, True, owner)
+            earliest = start + old.rest
+            yield Job(start + ahead, wanted, safe, deadline, safe, earliest, True, owner)

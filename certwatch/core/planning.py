@@ -18,6 +18,9 @@ from certwatch.core.plan_search import best_run, budget_bound, smallest_budget
 from certwatch.core.renewal import Allowance, Lifetimes, Need, Reason
 
 
+_TICK = timedelta.resolution
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
     """One certificate that will be spent; ``not_after`` is the expiry of the one it replaces."""
@@ -181,4 +184,5 @@ def max_fleet(life: timedelta, allowance: Allowance) -> int:
     normal time: two thirds of its life, half of it below ten days."""
     share = round(life / usual_left(life))  # of the life that is left then: a half or a third
     ordinary = allowance.certificates - allowance.reserve
-    return ordinary * life * (share - 1) // (allowance.window * share)
+    ticks, window = life // _TICK, allowance.window // _TICK  # any budget fits an int
+    return ordinary * ticks * (share - 1) // (window * share)

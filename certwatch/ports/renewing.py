@@ -127,8 +127,9 @@ class RenewalStore(Protocol):
     """
 
     def enqueue(self, wishes: Sequence[Wish], now: datetime) -> tuple[str, ...]:
-        """Queue wishes; a domain with an open renewal keeps that one. Returns the domains that
-        were queued."""
+        """Queue wishes; a domain with an open renewal keeps that one, unless its certificate is
+        issued and nobody works on it: then that one is over. Returns the domains that were
+        queued."""
         ...
 
     def open_renewals(self, names: Sequence[str] | None = None) -> tuple[Renewal, ...]:
@@ -194,14 +195,17 @@ class RenewalStore(Protocol):
         setback: Setback,
         *,
         due_at: datetime,
+        attempts: int = 1,
         refund: bool,
         quarantine: bool = False,
-        counted: bool = True,
+        abandon: bool = False,
     ) -> Renewal:
-        """Let go of a claim after a failure, which is ``counted`` unless many share its cause.
+        """Let go of a claim after a failure; so many ``attempts`` failed in a row by now.
 
-        ``refund``: no certificate can have come of it, so
-        the place is given back and order and key are forgotten; else it goes on where it was."""
+        ``refund``: no certificate can have come of it, so the place is given back and order and key
+        are forgotten. ``abandon``: one may have, and we shall never have it, so the place is spent
+        and the renewal is over. Else it goes on where it was.
+        """
         ...
 
     def release(self, renewal: Renewal, *, due_at: datetime) -> None:

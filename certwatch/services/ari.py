@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from certwatch.core.due import next_poll, select_time
 from certwatch.core.renewal import Ari, Lineage
@@ -12,24 +12,28 @@ from certwatch.ports import RenewalInfo
 from certwatch.services.workshop import Workshop
 
 _AT_ONCE = 8
+_LONGEST_WAIT = timedelta(days=1)  # a later poll was set by a clock that was ahead
 
 
 async def poll_ari(shop: Workshop, on_trouble: Callable[[str], None] = lambda text: None) -> int:
     """Ask for every certificate whose poll is due; returns how many answers came.
 
     Expired and replaced certificates are never asked for (section 4.3). A CA that does not answer
-    is asked again in six hours; until then what it said before holds.
+    is left alone until the next time; until then what it said before holds.
     """
     now = shop.clock.now()
     lineages = await asyncio.to_thread(lambda: list(shop.store.lineages()))
     due = iter([lineage for lineage in lineages if _is_due(lineage, now)])
-    answers = [0]
+    answers, silent = [0], set[str]()
 
     async def worker() -> None:
         for lineage in due:
+            if lineage.directory in silent:
+                continue
             try:
                 answers[0] += await _poll(shop, lineage, now)
             except RenewalError as error:
+                silent.add(lineage.directory)  # one trouble is enough to tell, and to wait for
                 on_trouble(f"{lineage.domain}: {error}")
 
     await asyncio.gather(*(worker() for _ in range(_AT_ONCE)))
@@ -39,7 +43,7 @@ async def poll_ari(shop: Workshop, on_trouble: Callable[[str], None] = lambda te
 def _is_due(lineage: Lineage, now: datetime) -> bool:
     if lineage.ari_id is None or lineage.certificate.not_after <= now:
         return False
-    return lineage.ari is None or lineage.ari.next_poll_at <= now
+    return lineage.ari is None or not now < lineage.ari.next_poll_at <= now + _LONGEST_WAIT
 
 
 async def _poll(shop: Workshop, lineage: Lineage, now: datetime) -> bool:

@@ -8,7 +8,9 @@ where it stands and never asks for a second certificate.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,15 +21,24 @@ from certwatch.core.model import Failure, Observation
 from certwatch.core.names import registered_domain
 from certwatch.core.renewal import Blame, Lineage, Renewal, Step
 from certwatch.core.x509 import parse_pem
-from certwatch.errors import LostClaim, RenewalError, StoreError
+from certwatch.errors import (
+    CertwatchError,
+    InventoryError,
+    LostClaim,
+    RenewalError,
+    StoreError,
+)
 from certwatch.ports import CaOrder, Issuer, OrderStatus
 from certwatch.services.precheck import precheck
 from certwatch.services.setback import CA_CAUSE, paused, set_back, well
-from certwatch.services.workshop import LEASE, Outcome, Workshop
+from certwatch.services.workshop import LEASE, Outcome, Workshop, ask
+
+_log = logging.getLogger(__name__)
 
 _PATIENCE = timedelta(minutes=2)  # with a CA that validates or issues
 _PLANTED = timedelta(hours=1)  # how long a challenge is answered, should nobody uproot it
 _ASK_AGAIN = timedelta(hours=1)  # for a place: one may be given back before the next one frees
+_PULSE = ThreadPoolExecutor(1, "certwatch-lease")  # never behind a slow hook or a silent CA
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 3.0  # seconds between two looks
 
 
@@ -68,8 +79,13 @@ async def _carry_on(shop: Workshop, renewal: Renewal) -> Outcome | None:
                 renewal = await _STEPS[renewal.step](shop, renewal)
             except RenewalError as error:
                 return await set_back(shop, renewal, error)
+            except CertwatchError:
+                raise
+            except Exception as error:  # a bug of ours must cost one renewal, not the queue
+                _log.exception("renewing %s", renewal.domain)
+                return await set_back(shop, renewal, _bug(error))
         shop.on_step(renewal)
-    except LostClaim:
+    except (LostClaim, InventoryError):  # somebody else's now, or the domain was removed
         return None
     except asyncio.CancelledError:  # we are told to stop: the next one need not wait for the lease
         await asyncio.to_thread(shop.store.release, renewal, due_at=shop.clock.now())
@@ -80,13 +96,24 @@ async def _carry_on(shop: Workshop, renewal: Renewal) -> Outcome | None:
     return Outcome(domain=renewal.domain, step=Step.DONE)
 
 
+def _bug(error: Exception) -> RenewalError:
+    return RenewalError(
+        f"a bug in certwatch: {type(error).__name__}",
+        kind="bug",
+        blame=Blame.OURS,
+        remedy="run again with `certwatch --verbose renew` and report what it shows",
+    )
+
+
 async def _keep(shop: Workshop, renewal: Renewal) -> None:
     """Extend the claim while it is worked on; whoever stops extending it has died. A database that
     fails just now is asked again, well before the lease ends."""
+    loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(LEASE.total_seconds() / 6)
         with suppress(StoreError):
-            await asyncio.to_thread(shop.store.extend, renewal, shop.clock.now() + LEASE)
+            until = shop.clock.now() + LEASE
+            await loop.run_in_executor(_PULSE, shop.store.extend, renewal, until)
 
 
 async def _order(shop: Workshop, renewal: Renewal) -> Renewal:
@@ -94,14 +121,14 @@ async def _order(shop: Workshop, renewal: Renewal) -> Renewal:
     await precheck(shop, renewal.domain)
     await well(shop, "challenge_blocked", renewal)
     await _rehearse(shop, renewal)
-    issuer = shop.issuers[renewal.directory]
+    issuer = _issuer(shop, renewal)
     order = None
     if renewal.fence > 1:  # somebody may have ordered and died before writing it down
-        order = await asyncio.to_thread(issuer.unfinished, renewal.domain)
+        order = await ask(issuer.unfinished, renewal.domain)
     if order is None:  # charged first: in doubt the CA's limit is thought to be nearer
         await _charge(shop, renewal, "order")
-        order = await asyncio.to_thread(issuer.order, renewal.domain, replaces=renewal.replaces)
-    key = await asyncio.to_thread(issuer.new_key)
+        order = await ask(issuer.order, renewal.domain, replaces=renewal.replaces)
+    key = await ask(issuer.new_key)
     return await asyncio.to_thread(
         shop.store.advance, renewal, Step.ORDERED, order_url=order.url, key=key
     )
@@ -114,7 +141,7 @@ async def _rehearse(shop: Workshop, renewal: Renewal) -> None:
         return
     issuer = shop.issuers[shop.rehearsal]
     try:
-        order = await asyncio.to_thread(issuer.order, renewal.domain, replaces=None)
+        order = await ask(issuer.order, renewal.domain, replaces=None)
         await _pass_challenge(shop, issuer, order)
     except RenewalError as error:
         if error.blame != Blame.CA:
@@ -123,8 +150,8 @@ async def _rehearse(shop: Workshop, renewal: Renewal) -> None:
 
 async def _validate(shop: Workshop, renewal: Renewal) -> Renewal:
     """ORDERED -> FINALIZED: the challenge is answered and the CA is content; the CSR goes next."""
-    issuer, url = shop.issuers[renewal.directory], renewal.order_url or ""
-    order = await asyncio.to_thread(issuer.look, url, renewal.domain)
+    issuer, url = _issuer(shop, renewal), renewal.order_url or ""
+    order = await ask(issuer.look, url, renewal.domain)
     try:
         await _pass_challenge(shop, issuer, order)
     except RenewalError as error:
@@ -143,7 +170,7 @@ async def _pass_challenge(shop: Workshop, issuer: Issuer, order: CaOrder) -> Non
     planted = challenge.token, challenge.key_authorization, order.domain, until
     await asyncio.to_thread(shop.store.plant, *planted)
     try:
-        await asyncio.to_thread(issuer.answer, order)
+        await ask(issuer.answer, order)
         await _settled(shop, issuer, order, OrderStatus.PENDING)
     finally:
         await asyncio.to_thread(shop.store.uproot, challenge.token)
@@ -151,12 +178,12 @@ async def _pass_challenge(shop: Workshop, issuer: Issuer, order: CaOrder) -> Non
 
 async def _finalize(shop: Workshop, renewal: Renewal) -> Renewal:
     """FINALIZED -> ISSUED: the CSR is sent unless the CA has it; the certificate is stored."""
-    issuer, key = shop.issuers[renewal.directory], renewal.key or b""
-    order = await asyncio.to_thread(issuer.look, renewal.order_url or "", renewal.domain)
+    issuer, key = _issuer(shop, renewal), renewal.key or b""
+    order = await ask(issuer.look, renewal.order_url or "", renewal.domain)
     if order.status is OrderStatus.READY:
-        order = await asyncio.to_thread(issuer.finalize, order, key)
+        order = await ask(issuer.finalize, order, key)
     order = await _settled(shop, issuer, order, OrderStatus.PROCESSING)
-    chain, certificate = await asyncio.to_thread(issuer.certificate, order, key=key)
+    chain, certificate = await ask(issuer.certificate, order, key=key)
     now = shop.clock.now()
     lineage = Lineage(
         domain=renewal.domain,
@@ -193,7 +220,7 @@ async def _confirm(shop: Workshop, renewal: Renewal) -> Renewal:
     """DEPLOYED -> DONE: every address serves the new serial, within the grace."""
     serial = parse_pem((renewal.chain or "").encode())[0].serial
     domain = await asyncio.to_thread(shop.store.domain, renewal.domain)
-    until, pause = shop.clock.now() + shop.grace, _FIRST_PAUSE
+    until, pause, told = shop.clock.now() + shop.grace, _FIRST_PAUSE, False
     while True:
         async with shop.prober.sweep() as looks:
             seen = await looks.look(domain, shop.clock.now())
@@ -204,6 +231,10 @@ async def _confirm(shop: Workshop, renewal: Renewal) -> Renewal:
             return replace(renewal, step=Step.DONE)
         if shop.clock.now() >= until:
             raise _not_served(renewal.domain, serial, others)
+        if pause > 1 and not told:
+            told = True
+            address, instead = next(iter(others.items()))
+            shop.tell(f"{renewal.domain}: {address} {instead}; waiting until {until:%H:%M} UTC")
         await asyncio.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE)
 
@@ -215,6 +246,23 @@ _STEPS: Mapping[Step, Callable[[Workshop, Renewal], Awaitable[Renewal]]] = {
     Step.ISSUED: _deploy,
     Step.DEPLOYED: _confirm,
 }
+
+
+def _issuer(shop: Workshop, renewal: Renewal) -> Issuer:
+    """The CA that was asked; it may have left the settings since."""
+    issuer = shop.issuers.get(renewal.directory)
+    if issuer is None:
+        begun = renewal.step is Step.FINALIZED
+        raise RenewalError(
+            f"{renewal.directory} was asked for it and is no longer among the settings",
+            kind="unknown_ca",
+            blame=Blame.OURS,
+            remedy="name it as acme.directory or acme.fallback until this certificate is fetched"
+            if begun
+            else "nothing: the present CA is asked instead",
+            is_final=not begun,
+        )
+    return issuer
 
 
 async def _settled(shop: Workshop, issuer: Issuer, order: CaOrder, passing: OrderStatus) -> CaOrder:
@@ -230,7 +278,7 @@ async def _settled(shop: Workshop, issuer: Issuer, order: CaOrder, passing: Orde
             )
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, _LONGEST_PAUSE)
-        order = await asyncio.to_thread(issuer.look, order.url, order.domain)
+        order = await ask(issuer.look, order.url, order.domain)
     return order
 
 
@@ -238,6 +286,8 @@ def unserved(seen: Observation, serial: str) -> dict[str, str]:
     """What each address serves instead of the certificate with that serial, for a sentence."""
     if not seen.tls:
         return {"DNS": f"gives no address ({seen.dns.status})"}
+    if all(view.trouble and view.trouble.kind is Failure.LOCAL for view in seen.tls):
+        return {"every address": "cannot be looked at from this machine"}
     return {
         view.address: f"serves serial {view.leaf.serial}"
         if view.leaf
@@ -256,8 +306,9 @@ def _not_served(domain: str, serial: str, others: Mapping[str, str]) -> RenewalE
         f"{address}{more} {instead}",
         kind="not_served",
         blame=Blame.OURS,
-        remedy="reload what serves it, or set deploy.hook to a command that does; "
-        "check that it reads deploy.directory",
+        remedy="reload what serves it, or set deploy.hook to a command that does; a proxy that"
+        " does not know the domain yet wants its configuration rendered again"
+        " (`certwatch edge render nginx`)",
     )
 
 

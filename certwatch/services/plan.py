@@ -27,7 +27,7 @@ MARGIN = timedelta(days=1)  # before an expiry, for retries; less where lives ar
 MARGIN_FRACTION = 1 / 20  # of the life
 
 _DELIMITERS = ",;\t"  # spreadsheets in some countries write the latter two
-_HAS_PLACE = (Step.RESERVED, Step.ORDERED, Step.FINALIZED)
+_HAS_PLACE = (Step.RESERVED, Step.ORDERED, Step.FINALIZED)  # what is issued has its lineage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from certwatch.checks import CHECKS
-from certwatch.core.model import Failure, Finding, HttpView, Memory, Severity, TrackingDomain
+from certwatch.core.model import (
+    Failure,
+    Finding,
+    HttpView,
+    Memory,
+    Mode,
+    Severity,
+    TrackingDomain,
+)
 from certwatch.core.precheck import challenge_fault
 from certwatch.core.renewal import Blame
 from certwatch.errors import RenewalError
@@ -35,6 +43,13 @@ async def precheck(shop: Workshop, name: str) -> None:
     """
     token, content = secrets.token_urlsafe(32), f"certwatch-precheck.{secrets.token_urlsafe(16)}"
     domain = await asyncio.to_thread(shop.store.domain, name)
+    if domain.mode is not Mode.ACME:
+        raise RenewalError(
+            f"{name} is no longer in mode acme",
+            kind="not_ours",
+            blame=Blame.OURS,
+            remedy="nothing: it is not ours to renew any more",
+        )
     now = shop.clock.now()
     await asyncio.to_thread(shop.store.plant, token, content, name, now + _PLANTED)
     try:

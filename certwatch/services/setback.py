@@ -6,13 +6,15 @@ cannot be put in place) pauses ordering for all, and uses up nobody's attempts.
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from certwatch.core.backoff import delay, is_exhausted
 from certwatch.core.renewal import Blame, Renewal, Setback, Step
 from certwatch.errors import RenewalError
 from certwatch.services.workshop import Outcome, Workshop
 
+_LONGEST_PAUSE = timedelta(hours=2)  # the breaker's own is an hour
+_GIVEN_UP = 8  # failures to fetch what may be issued: a week of them
 CA_CAUSE = "ca:{directory}"
 _BEFORE = (CA_CAUSE, "challenge_blocked")
 _CAUSES: Mapping[Step, tuple[str, ...]] = {
@@ -29,7 +31,7 @@ async def paused(shop: Workshop, waiting: Renewal) -> Outcome | None:
     pauses, now = await asyncio.to_thread(shop.store.pauses), shop.clock.now()
     for cause in _CAUSES.get(waiting.step, ()):
         until, why = pauses.get(cause.format(directory=waiting.directory), (now, ""))
-        if until > now:
+        if now < until <= now + _LONGEST_PAUSE:  # one beyond was set by a clock that was ahead
             return Outcome(
                 domain=waiting.domain, step=waiting.step, detail=f"paused: {why}", retry_at=until
             )
@@ -44,18 +46,20 @@ async def set_back(shop: Workshop, renewal: Renewal, error: RenewalError) -> Out
     )
     until = await _shared(shop, renewal, error, now)
     left = renewal.deadline_at - now if renewal.deadline_at else None
-    attempts = renewal.attempts + (until is None)
+    anew = renewal.setback is None or renewal.setback.blame is not setback.blame
+    attempts = (0 if anew else renewal.attempts) + (until is None)
     due_at = max(filter(None, (now + delay(attempts, left, shop.draw()), error.retry_at, until)))
-    refund = error.is_final or _spent_nothing(renewal, setback)
+    refund = _spent_nothing(renewal, error)
     quarantine = refund and until is None and is_exhausted(attempts, setback.blame)
     kept = await asyncio.to_thread(
         shop.store.fail,
         renewal,
         setback,
         due_at=due_at,
+        attempts=attempts,
         refund=refund,
         quarantine=quarantine,
-        counted=until is None,
+        abandon=_is_hopeless(renewal, error, attempts),
     )
     return Outcome(
         domain=renewal.domain,
@@ -67,12 +71,23 @@ async def set_back(shop: Workshop, renewal: Renewal, error: RenewalError) -> Out
     )
 
 
-def _spent_nothing(renewal: Renewal, setback: Setback) -> bool:
-    """Whether no certificate can come of it: the CSR was not sent. An order that the CA could not
-    show just now is kept, one that it does not know is not."""
+def _spent_nothing(renewal: Renewal, error: RenewalError) -> bool:
+    """Whether no certificate can come of it: the CSR was not sent, or the CA says that the order is
+    invalid. Before that, an order that the CA could not show just now is kept."""
     if renewal.step is Step.ORDERED:
-        return setback.blame is not Blame.CA or setback.kind == "orderGone"
+        return error.is_final or error.blame != Blame.CA or error.kind == "orderGone"
+    if renewal.step is Step.FINALIZED:
+        return error.is_final and error.kind != "orderGone"
     return renewal.step is Step.RESERVED
+
+
+def _is_hopeless(renewal: Renewal, error: RenewalError, attempts: int) -> bool:
+    """Whether a certificate may have been issued that we shall never have: its place stays spent,
+    and another one is ordered."""
+    if renewal.step is not Step.FINALIZED or error.kind == "unknown_ca":
+        return False
+    lost = error.kind == "keyMismatch" or (error.kind == "orderGone" and error.is_final)
+    return lost or attempts >= _GIVEN_UP
 
 
 async def _shared(
@@ -86,7 +101,7 @@ async def _shared(
         shop.store.note_cause, cause, renewal.domain, failed=True, detail=str(error), now=now
     )
     until, _ = (await asyncio.to_thread(shop.store.pauses)).get(cause, (now, ""))
-    return until if until > now else None
+    return until if now < until <= now + _LONGEST_PAUSE else None
 
 
 def _cause_of(renewal: Renewal, error: RenewalError) -> str | None:

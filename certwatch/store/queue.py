@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, Update, delete, or_, select, update
 
 from certwatch.core.budget import Decision, Ledger
 from certwatch.core.renewal import Blame, Reason, Renewal, Setback, Step, Wish
@@ -63,7 +63,8 @@ def _setback(text: str) -> Setback:
 
 
 def enqueue(connection: Connection, wishes: Iterable[Wish], now: datetime) -> set[str]:
-    """Queue wishes of domains that are there and have no open renewal; returns those domains."""
+    """Queue wishes of domains that are there and have no open renewal, or only one whose
+    certificate is issued and that nobody works on; returns those domains."""
     queued: set[str] = set()
     # One order for all, so that two that queue at once do not wait for each other.
     for chunk in chunks(sorted(wishes, key=lambda wish: wish.domain)):
@@ -71,10 +72,19 @@ def enqueue(connection: Connection, wishes: Iterable[Wish], now: datetime) -> se
         there = select(domains.c.name).where(domains.c.name.in_(names)).order_by(domains.c.name)
         known = set(connection.scalars(there.with_for_update(read=True, key_share=True)))
         rows = [_row(wish, now) for wish in chunk if wish.domain in known]
+        connection.execute(_over(names, now))
         absent = upsert(connection, renewals).on_conflict_do_nothing()
         if rows:
             queued.update(connection.scalars(absent.returning(renewals.c.domain), rows))
     return queued
+
+
+def _over(names: set[str], now: datetime) -> Update:
+    """End what never came to be served everywhere: a new certificate takes its place."""
+    idle = or_(renewals.c.lease_until.is_(None), renewals.c.lease_until <= now)
+    issued = renewals.c.step.in_([step.value for step in ISSUED])
+    mine = update(renewals).where(renewals.c.domain.in_(names), issued, idle)
+    return mine.values(step=Step.DONE.value, done_at=now, lease_until=None, key=None, chain=None)
 
 
 def _row(wish: Wish, now: datetime) -> dict[str, Any]:
@@ -193,20 +203,24 @@ def fail(
     setback: Setback,
     *,
     due_at: datetime,
+    attempts: int,
     refund: bool,
     quarantine: bool,
-    counted: bool,
+    abandon: bool,
 ) -> Renewal:
     """Let go of a claim after a failure; what is issued is never refunded."""
     values: dict[str, Any] = {
         "due_at": due_at,
         "lease_until": None,
         "setback": _dump_setback(setback),
-        "attempts": renewals.c.attempts + int(counted),
+        "attempts": attempts,
     }
     row = write(connection, renewal, **values)
     moved: dict[str, Any] = {}
-    if refund and row.step not in ISSUED:
+    if abandon:
+        ledger.commit(connection, renewal.id, setback.at)
+        moved = {"step": Step.DONE.value, "done_at": setback.at, "key": None, "chain": None}
+    elif refund and row.step not in ISSUED:
         ledger.refund(connection, renewal.id)
         moved = {"step": Step.QUEUED.value, "order_url": None, "key": None, "chain": None}
     if quarantine:

@@ -106,9 +106,10 @@ class SqlRenewals:
         setback: Setback,
         *,
         due_at: datetime,
+        attempts: int = 1,
         refund: bool,
         quarantine: bool = False,
-        counted: bool = True,
+        abandon: bool = False,
     ) -> Renewal:
         """Let go of a claim after a failure; ``refund`` only where no certificate can come of it
         (once it is issued, none is refunded)."""
@@ -118,9 +119,10 @@ class SqlRenewals:
                 renewal,
                 setback,
                 due_at=due_at,
+                attempts=attempts,
                 refund=refund,
                 quarantine=quarantine,
-                counted=counted,
+                abandon=abandon,
             )
 
     def release(self, renewal: Renewal, *, due_at: datetime) -> None:

@@ -170,7 +170,7 @@ def test_a_failure_gives_back_the_place_and_forgets_the_order(store: SqlStore):
 
 def test_a_failure_that_refunds_nothing_goes_on_where_it_was(store: SqlStore):
     renewal = store.advance(claimed(store), Step.FINALIZED)
-    kept = store.fail(renewal, setback(), due_at=at(4), refund=False, counted=False)
+    kept = store.fail(renewal, setback(), due_at=at(4), refund=False, attempts=0)
     assert (kept.step, kept.attempts, kept.lease_until) == (Step.FINALIZED, 0, None)
     assert len(store.spends(CA, NOW)) == 1
     assert claim(store, kept, 4, never).step is Step.FINALIZED
