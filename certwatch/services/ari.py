@@ -6,24 +6,25 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from certwatch.core.due import next_poll, select_time
-from certwatch.core.renewal import Ari, Lineage
+from certwatch.core.renewal import Ari, Lineage, Step
 from certwatch.errors import RenewalError
 from certwatch.ports import RenewalInfo
 from certwatch.services.workshop import Workshop
 
 _AT_ONCE = 8
+_UNDER_WAY = (Step.RESERVED, Step.ORDERED, Step.FINALIZED)
 _LONGEST_WAIT = timedelta(days=1)  # a later poll was set by a clock that was ahead
 
 
 async def poll_ari(shop: Workshop, on_trouble: Callable[[str], None] = lambda text: None) -> int:
     """Ask for every certificate whose poll is due; returns how many answers came.
 
-    Expired and replaced certificates are never asked for (section 4.3). A CA that does not answer
+    Expired and replaced certificates are never asked for (section 4.3), nor those whose successor
+    is under way and may be issued already. A CA that does not answer
     is left alone until the next time; until then what it said before holds.
     """
     now = shop.clock.now()
-    lineages = await asyncio.to_thread(lambda: list(shop.store.lineages()))
-    due = iter([lineage for lineage in lineages if _is_due(lineage, now)])
+    due = iter(await asyncio.to_thread(_due, shop, now))
     answers, silent = [0], set[str]()
 
     async def worker() -> None:
@@ -38,6 +39,12 @@ async def poll_ari(shop: Workshop, on_trouble: Callable[[str], None] = lambda te
 
     await asyncio.gather(*(worker() for _ in range(_AT_ONCE)))
     return answers[0]
+
+
+def _due(shop: Workshop, now: datetime) -> list[Lineage]:
+    followed = {one.domain for one in shop.store.open_renewals() if one.step in _UNDER_WAY}
+    lineages = (one for one in shop.store.lineages() if one.domain not in followed)
+    return [lineage for lineage in lineages if _is_due(lineage, now)]
 
 
 def _is_due(lineage: Lineage, now: datetime) -> bool:

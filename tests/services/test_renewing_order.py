@@ -107,3 +107,19 @@ def test_a_place_stays_taken_when_the_ca_forgets_an_order_whose_csr_was_sent(ren
     clock.at += 2 * DAY
     once(shop, [NAME])
     assert [spend.domain for spend in renewals.spends(CA, NOW - DAY)] == [NAME]
+
+
+def test_the_window_of_a_certificate_whose_successor_may_be_issued_is_not_asked_for(renewals):
+    """The CA has replaced it in its books already (RFC 9773 section 4.3)."""
+    clock = Clock()
+    ca = Ca(clock)
+    shop = workshop(renewals, clock=clock, issuers={CA: ca})
+    once(shop, [NAME])
+    clock.at += 70 * DAY
+    ca.faults["certificate"] = trouble("serverInternal", Blame.CA)
+    once(shop, [NAME])
+    ca.calls.clear()
+    clock.at += DAY
+    once(shop, [NAME])
+    assert "certificate" in ca.calls
+    assert "renewal_info" not in ca.calls
