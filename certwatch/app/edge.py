@@ -14,6 +14,8 @@ from certwatch.resources import resource
 if TYPE_CHECKING:
     from certwatch.app import App
 
+_SYSTEM_ROOTS = "/etc/ssl/certs/ca-certificates.crt"  # Debian's, kept up to date by its packages
+
 
 def nginx(
     app: "App",
@@ -29,7 +31,7 @@ def nginx(
     placed, left_out = proxied(domains, app.catalog)
     front = Front(
         directory=Path(settings.deploy.directory).absolute(),
-        roots=Path(settings.probe.trust_roots or certifi.where()).absolute(),
+        roots=_roots(settings.probe.trust_roots),
         challenge=settings.acme.challenge_listen,
         resolvers=resolvers or settings.dns.nameservers or system_nameservers(),
         https_port=settings.probe.https_port,
@@ -39,3 +41,9 @@ def nginx(
         **({"listen": listen} if listen else {}),
     )
     return render(placed, front, resource("reports")), left_out
+
+
+def _roots(file: str) -> Path:
+    """What origins are verified with. certifi's file comes last: an upgrade may move it."""
+    system = Path(_SYSTEM_ROOTS)
+    return Path(file or (system if system.is_file() else certifi.where())).absolute()

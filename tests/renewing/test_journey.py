@@ -1,6 +1,7 @@
 """The third journey through the command line, with a real CA: from a wish to what is served."""
 
 import shlex
+import socket
 import stat
 
 import pytest
@@ -101,6 +102,23 @@ def test_a_name_that_the_ca_refuses_gives_its_place_back(here):
     assert "rejectedIdentifier" in said
     assert "use another CA or name" in said
     assert nothing_spent(here, name)
+
+
+def test_a_stranger_on_our_port_is_not_blamed_on_the_customer(here):
+    name = here.add("click.port.test")
+    with socket.create_server(("127.0.0.1", here.challenges[0])):
+        run = here("renew", name, code=3)
+    assert "another program listens there" in run.err
+    assert "customer" not in run.out + run.err
+    assert nothing_spent(here, name)
+
+
+def test_beside_another_certwatch_on_this_database_that_one_answers(here):
+    name = here.add("click.beside.test")
+    with here.service():
+        run = here("enable", name)
+    assert "another certwatch on this database answers challenges" in run.err
+    assert here.orders_of(name) == ["valid"]
 
 
 def test_a_hook_that_fails_is_run_again_without_a_second_order(here):
