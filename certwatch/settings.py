@@ -9,6 +9,7 @@ import ipaddress
 import json
 from datetime import timedelta
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -89,6 +90,34 @@ def _port(digits: str, text: str) -> int:
     raise ValueError(f"{text!r} has no port from 1 to 65535")
 
 
+def _directory(url: str) -> str:
+    """The URL of a CA's directory: https, or the challenges of others could be slipped in."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        host = ""
+    is_clean = url.isascii() and url.isprintable() and not set(url) & set(" \\@")
+    if is_clean and host and (parts.scheme == "https" or _is_local(parts.scheme, host)):
+        return url
+    raise ValueError(
+        "must be an https URL such as https://acme-v02.api.letsencrypt.org/directory; http is"
+        " allowed for a CA on this machine only (localhost, 127.0.0.1, [::1])"
+    )
+
+
+def _is_local(scheme: str, host: str) -> bool:
+    try:
+        is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+    return scheme == "http" and is_loopback
+
+
+def _directory_or_none(url: str) -> str:
+    return url and _directory(url)
+
+
 Listed = BeforeValidator(_listed)
 Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -99,6 +128,8 @@ Numbers = Annotated[tuple[int, ...], Listed]
 Modes = Annotated[tuple[Mode, ...], Listed]
 Secrets = Annotated[tuple[SecretStr, ...], Listed]
 Listen = Annotated[tuple[str, int], _endpoint(None)]
+DirectoryUrl = Annotated[str, AfterValidator(_directory)]
+OptionalDirectoryUrl = Annotated[str, AfterValidator(_directory_or_none)]
 Level = Literal["critical", "warning", "info", "mute"]
 
 
@@ -192,7 +223,7 @@ class CheckSettings(Section):
 class AcmeSettings(Section):
     """The certificate authority for domains in mode `acme`."""
 
-    directory: str = Field(
+    directory: DirectoryUrl = Field(
         "https://acme-v02.api.letsencrypt.org/directory", description="the CA's directory URL"
     )
     contact: str = Field("", description="mail address that the CA may write to")
@@ -205,12 +236,12 @@ class AcmeSettings(Section):
     eab_hmac_key: SecretStr = Field(
         SecretStr(""), description="external account key, as the CA gave it (base64url)"
     )
-    rehearsal: str = Field(
+    rehearsal: OptionalDirectoryUrl = Field(
         "",
         description="directory URL of a staging CA: a domain that failed before is validated there"
         " first, so that another failure costs nothing",
     )
-    fallback: str = Field(
+    fallback: OptionalDirectoryUrl = Field(
         "",
         description="directory URL of a second CA, asked while the first one is out of order; it"
         " has a budget of its own",
@@ -240,7 +271,7 @@ class AcmeSettings(Section):
 class BudgetSettings(Section):
     """How many certificates may be ordered."""
 
-    certificates: int = Field(20, ge=1, description="certificates per window")
+    certificates: int = Field(20, ge=1, le=1_000_000, description="certificates per window")
     window: Duration = Field(timedelta(days=7), description="the sliding window")
     reserve: int = Field(
         2, ge=0, description="places of these for emergencies: revoked, or expired already"

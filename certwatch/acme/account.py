@@ -1,6 +1,7 @@
 """The account at the CA: one ECDSA P-256 key, kept sealed, and where the CA keeps its side."""
 
 import binascii
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,8 @@ from certwatch.errors import RenewalError
 Stored = tuple[str | None, bytes]  # the account's URL once it is registered, its sealed key
 Load = Callable[[], Stored | None]
 Keep = Callable[[str | None, bytes], Stored]
+
+_OF_BINDING = re.compile(r"external.?account|\b(binding|eab|kid|h?mac)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +98,21 @@ class Accounts:
         try:
             answer = network.send(directory.new_account, request, new_nonce=directory.new_nonce)
         except RenewalError as error:
-            if error.kind == "malformed" and not contact:
-                raise failure_of("invalidContact", str(error)) from None
-            raise
+            raise self._meaning(error) from None
         return at_home(answer.location(), directory.url)
+
+    def _meaning(self, error: RenewalError) -> RenewalError:
+        """A refusal to register, by what was registered with; CAs have no word of their own for an
+        external account that they do not know."""
+        is_malformed, registration = error.kind == "malformed", self._registration
+        if registration.eab_kid and registration.eab_hmac_key:
+            speaks_of_it = is_malformed and _OF_BINDING.search(str(error))
+            if speaks_of_it or error.kind in ("unauthorized", "externalAccountRequired"):
+                told = f"the CA does not accept the external account key: {error}"
+                return failure_of("externalAccountRequired", told)
+        if is_malformed and not registration.contact:
+            return failure_of("invalidContact", str(error))
+        return error
 
     def _binding(self, directory: Directory, key: JWKEC) -> dict[str, object] | None:
         """The external account binding (RFC 8555 section 7.3.4), where one is set or demanded."""

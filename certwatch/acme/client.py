@@ -147,13 +147,14 @@ class CaIssuer:
             return self._view(ca, order.url, answer, order.domain)
 
     def certificate(self, order: CaOrder, *, key: bytes | None = None) -> tuple[str, Certificate]:
-        """The chain of a valid order, checked against name and sealed key."""
+        """The chain of a valid order, checked against name, sealed key and clock."""
         with self._sessions.signed() as ca:
             found = order_for(self._read_order(ca, order.url).document(), order.domain)
             if found.status is not OrderStatus.VALID:
                 raise nonsense(f"the order has no certificate, it is {found.status}")
             body = ca.read(found.certificate, accept=MEDIA_TYPE).body
-        return read_chain(body, order.domain, self._vault.unseal(key) if key else None)
+        private = self._vault.unseal(key) if key else None
+        return read_chain(body, order.domain, private, now=self._clock.now())
 
     def renewal_info(self, ari_id: str) -> RenewalInfo | None:
         """The suggested window; kind ``ari`` where the CA knows nothing of the certificate."""

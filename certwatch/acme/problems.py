@@ -56,7 +56,8 @@ PROBLEMS: Mapping[str, tuple[Blame, str]] = {
     "dnssec": (Blame.CUSTOMER, _DNS),
     "externalAccountRequired": (
         Blame.OURS,
-        "set acme.eab_kid and acme.eab_hmac_key to what the CA's website gave you",
+        "look at acme.eab_kid and acme.eab_hmac_key (of the second CA: acme.fallback_eab_kid, ...):"
+        " they must be what the CA's website gave you",
     ),
     "incorrectResponse": (Blame.CUSTOMER, _ANSWERS),
     "invalidContact": (Blame.OURS, "set acme.contact to a mail address that the CA accepts"),

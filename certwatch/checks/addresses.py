@@ -8,7 +8,7 @@ from typing import Any
 from certwatch.checks.registry import Problem, check
 from certwatch.checks.remedies import have
 from certwatch.checks.served import instant, listed, newest
-from certwatch.core.model import Failure, Observation, Severity, TlsView, Trouble
+from certwatch.core.model import Failure, Mode, Observation, Severity, TlsView, Trouble
 from certwatch.core.policy import Policy
 
 _NOT_CONNECTED = (Failure.REFUSED, Failure.UNREACHABLE, Failure.FORBIDDEN)
@@ -125,7 +125,10 @@ def protocol_legacy(observation: Observation, policy: Policy, now: datetime) -> 
 
 @check("sni_required", Severity.INFO, "clients that send no server name get no certificate")
 def sni_required(observation: Observation, policy: Policy, now: datetime) -> Iterator[Problem]:
-    """Only where the handshake without a name fails; another default certificate is usual."""
+    """Only where the handshake without a name fails; another default certificate is usual. Silent
+    in mode ``acme``, whose edge rejects unknown names by design (``edge render nginx``)."""
+    if policy.mode is Mode.ACME:
+        return
     working = {view.address for view in observation.tls if view.leaf and not view.trouble}
     nameless = {
         view.address: view.default_trouble

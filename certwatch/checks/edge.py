@@ -191,7 +191,7 @@ def challenge_blocked(observation: Observation, policy: Policy, now: datetime) -
             f"the ACME challenge path of {observation.domain} is blocked: "
             f"{next(iter(found.values()))}",
             f"let http://{observation.domain}/.well-known/acme-challenge/ reach certwatch's "
-            "challenge listener on port 80, past redirects, logins and firewalls",
+            f"challenge listener on port {policy.http_port}, past redirects, logins and firewalls",
             {"addresses": found},
         )
 

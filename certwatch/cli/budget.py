@@ -56,7 +56,7 @@ def _print(balance: "Balance") -> None:
         say(f"{bound.reason}{whose} until {minute(bound.until_at)}")
     if balance.spends:
         say()
-        columns = (Column("spent"), Column("at", whole=True), Column("state", whole=True))
+        columns = (Column("domain"), Column("at", whole=True), Column("state", whole=True))
         table(columns, ([s.domain, minute(s.at), _state(s.committed)] for s in balance.spends))
     say()
 

@@ -22,7 +22,7 @@ def print_forecast(forecast: Forecast) -> None:
     if forecast.next_up:
         say()
         _print_renewals(forecast)
-    if forecast.worst:
+    if forecast.first_lapses:
         say()
         _print_lapses(forecast)
 
@@ -30,7 +30,8 @@ def print_forecast(forecast: Forecast) -> None:
 def _print_calendar(forecast: Forecast) -> None:
     glyphs = _BLOCKS if (sys.stdout.encoding or "").lower().startswith("utf") else _LETTERS
     spent, planned, free = glyphs
-    say(f"from        places: {spent} spent  {planned} planned  {free} free", "dim")
+    head = f"from ({forecast.row_span} a row)"
+    say(f"{head}  places: {spent} spent  {planned} planned  {free} free", "dim")
     width = max(len(f"{stretch.taken:,}") for stretch in forecast.calendar)
     for stretch in forecast.calendar:
         say(*_line(stretch, glyphs, width))
@@ -38,7 +39,8 @@ def _print_calendar(forecast: Forecast) -> None:
 
 def _line(stretch: Stretch, glyphs: tuple[str, str, str], width: int) -> tuple[str, str]:
     """One row and its style."""
-    bar = f"{stretch.from_at:%Y-%m-%d}  {_bar(stretch, glyphs)}"
+    title = stretch.title or f"{stretch.from_at:%Y-%m-%d}"
+    bar = f"{title:<10}  {_bar(stretch, glyphs)}"
     count = f"{stretch.taken:>{width},} of {stretch.places:,}"
     if not stretch.lapses:
         return f"{bar}  {count}", ""
@@ -64,18 +66,19 @@ def _print_renewals(forecast: Forecast) -> None:
 
 
 def _print_lapses(forecast: Forecast) -> None:
+    say("first lapses:", "dim")
     columns = (
-        Column("lapse"),
+        Column("domain"),
         Column("from", whole=True),
         Column("until", whole=True),
         Column("why", prose=True),
     )
     table(columns, _lapse_rows(forecast))
-    _say_more(forecast.lapses - len(forecast.worst), forecast)
+    _say_more(forecast.lapses - len(forecast.first_lapses), forecast)
 
 
 def _lapse_rows(forecast: Forecast) -> Iterator[list[str]]:
-    for one in forecast.worst:
+    for one in forecast.first_lapses:
         yield [one.domain, minute(one.from_at), _until(one), one.reason]
 
 

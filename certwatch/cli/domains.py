@@ -12,7 +12,7 @@ from certwatch.cli.files import whole_file
 from certwatch.cli.options import Json, Name, choice, words
 from certwatch.cli.output import Column, json_parts, note, print_json, say, table
 from certwatch.cli.session import session_of
-from certwatch.core.model import Memory, State
+from certwatch.core.model import Memory, Mode, State
 from certwatch.core.names import normalise
 
 if TYPE_CHECKING:
@@ -85,7 +85,8 @@ def add(
     session = session_of(ctx)
     domain = parse_row({key: value for key, value in row.items() if value}, session.app.catalog)
     session.store.add(domain, session.app.clock.now())
-    say(f"added {domain.name}\nnext: certwatch scan {domain.name}")
+    step = "enable" if domain.mode is Mode.ACME else "scan"
+    say(f"added {domain.name}\nnext: certwatch {step} {domain.name}")
 
 
 @app.command("import")
@@ -170,7 +171,8 @@ def _row(latest: "Latest") -> tuple[str, ...]:
 def show(ctx: typer.Context, name: Name, json_: Json = False) -> None:
     """Show one domain.
 
-    As declared, as seen last, its findings, certificates and changes of state.
+    As declared, how its renewal stands, as seen last, its findings, certificates and changes of
+    state.
     """
     from certwatch.cli.looks import current_of
     from certwatch.cli.show import Past, show_domain, shown_document
@@ -182,7 +184,8 @@ def show(ctx: typer.Context, name: Name, json_: Json = False) -> None:
     memory = session.store.memories([name]).get(name, Memory())
     changes = tuple(session.store.state_changes(EVER, name))
     sweep = session.store.last_sweep()
-    past = Past(sightings=memory.sightings, changes=changes, sweep=sweep)
+    renewal = next(iter(session.store.open_renewals([name])), None)
+    past = Past(sightings=memory.sightings, changes=changes, sweep=sweep, renewal=renewal)
     if json_:
         print_json(shown_document(latest, past))
     else:

@@ -42,19 +42,37 @@ def plan(
     ] = None,
     budget: Annotated[
         int | None,
-        typer.Option("--budget", min=1, metavar="N", help="Certificates per window."),
+        typer.Option(
+            "--budget",
+            min=1,
+            metavar="N",
+            help="Certificates per window; else the settings' (fleet: 20).",
+        ),
     ] = None,
     window: Annotated[
         timedelta | None,
-        typer.Option(parser=duration, metavar="SPAN", help="The budget's window: 7d."),
+        typer.Option(
+            parser=duration,
+            metavar="SPAN",
+            help="The budget's window; else the settings' (fleet: 7d).",
+        ),
     ] = None,
     reserve: Annotated[
         int | None,
-        typer.Option("--reserve", min=0, metavar="N", help="Places held for emergencies."),
+        typer.Option(
+            "--reserve",
+            min=0,
+            metavar="N",
+            help="Places held for emergencies; else the settings' (fleet: 0).",
+        ),
     ] = None,
     lifetime: Annotated[
         timedelta | None,
-        typer.Option(parser=duration, metavar="SPAN", help="What if certificates lived 45d?"),
+        typer.Option(
+            parser=duration,
+            metavar="SPAN",
+            help="What if certificates lived 45d? Else as long as the CA's (fleet: 90d).",
+        ),
     ] = None,
     horizon: Annotated[
         timedelta | None,

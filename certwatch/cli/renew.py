@@ -118,6 +118,11 @@ def _acme_domains(session: Session, names: Sequence[str]) -> Iterator[TrackingDo
         yield domain
 
 
+def standing(step: Step) -> str:
+    """How far a renewal has come, for people."""
+    return _SAID[step]
+
+
 def _tell(renewal: Renewal) -> None:
     note(f"{renewal.domain}: {_SAID[renewal.step]}")
 

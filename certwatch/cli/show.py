@@ -6,7 +6,9 @@ from typing import Any
 
 from certwatch.cli.explain import facts_of, finding_lines
 from certwatch.cli.output import STYLES, minute, say
+from certwatch.cli.renew import standing
 from certwatch.core.model import Judged, Sighting, State, TlsView
+from certwatch.core.renewal import Renewal, Step
 from certwatch.ports import Latest, PastSweep, StateChange
 from certwatch.reporting.build import blindness, last_known
 from certwatch.reporting.documents import (
@@ -19,16 +21,18 @@ from certwatch.reporting.documents import (
     trouble_text,
 )
 from certwatch.reporting.model import Blind
+from certwatch.reporting.plan_documents import renewal_document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
     """What is remembered of a domain: certificates newest first, states oldest first; and of us:
-    the sweep that ended last."""
+    the sweep that ended last. ``renewal`` is the one that is not done yet."""
 
     sightings: Sequence[Sighting]
     changes: Sequence[StateChange]
     sweep: PastSweep | None = None
+    renewal: Renewal | None = None
 
 
 def shown_document(latest: Latest, past: Past) -> dict[str, Any]:
@@ -38,6 +42,7 @@ def shown_document(latest: Latest, past: Past) -> dict[str, Any]:
         "blind": blind_document(_blind(latest, past)),
         **domain_document(latest),
         "declared": inventory_entry(latest.domain),
+        "renewal": renewal_document(past.renewal) if past.renewal else None,
         "certificates": [_sighting_document(each) for each in past.sightings],
         "changes": [
             {"at": instant(each.at), "before": each.before, "after": each.after}
@@ -69,6 +74,8 @@ def show_domain(latest: Latest, past: Past, titles: Mapping[str, str] | None = N
         say("")
     say(latest.domain.name, "bold")
     _block("declared", _declared(latest))
+    if past.renewal:
+        _block("renewal", _standing(past.renewal))
     if judged is None:
         say(f"\nnever looked at\nnext: certwatch scan {latest.domain.name}")
         return
@@ -95,6 +102,17 @@ def _declared(latest: Latest) -> Iterator[tuple[str, str]]:
     for key, value in inventory_entry(latest.domain).items():
         if key != "domain":
             yield key, " ".join(value) if isinstance(value, list) else str(value or "")
+
+
+def _standing(renewal: Renewal) -> Iterator[tuple[str, str]]:
+    yield "stands", standing(renewal.step)
+    if renewal.setback:
+        yield "blocked by", f"{renewal.setback.detail} ({minute(renewal.setback.at)})"
+        yield "what to do", renewal.setback.remedy
+    if renewal.step is Step.QUARANTINED:
+        yield "next try", f"`certwatch enable {renewal.domain}` tries again when it is mended"
+    else:
+        yield "next try", minute(renewal.due_at)
 
 
 def _seen(judged: Judged, titles: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from certwatch.core.durations import format_duration
+from certwatch.core.durations import spell_duration
 from certwatch.core.renewal import Allowance, Lineage, Renewal
 
 _RENEWAL_OF = timedelta(days=120)  # Let's Encrypt: the same name set, issued within these
@@ -92,9 +92,9 @@ def place(
     binding = [at for at in spent if at > now - allowance.window]
     if len(binding) < limit:
         return GRANTED
+    span = spell_duration(allowance.window).removeprefix("1 ")
     reason = (
-        f"{len(binding)} of {allowance.certificates} certificates of this "
-        f"{format_duration(allowance.window)} are spent"
+        f"{len(binding)} of {allowance.certificates} certificates were spent in the last {span}"
     )
     if limit < allowance.certificates:
         reason += f", and {allowance.reserve} are kept for emergencies"

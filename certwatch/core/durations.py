@@ -4,6 +4,12 @@ import re
 from datetime import timedelta
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_WORDS = {"s": "second", "m": "minute", "h": "hour", "d": "day"}
+_RATES = {
+    timedelta(days=7): "a week",
+    timedelta(days=1): "a day",
+    timedelta(hours=1): "an hour",
+}
 _SHAPE = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)([smhdw])")
 
 
@@ -25,3 +31,15 @@ def format_duration(span: timedelta) -> str:
         if seconds and seconds % size == 0:
             return f"{seconds // size}{unit}"
     return f"{seconds}s"
+
+
+def spell_duration(span: timedelta) -> str:
+    """The same for a sentence: ``7 days``, ``1 day``, ``36 hours``."""
+    short = format_duration(span)
+    number = int(short[:-1])
+    return f"{number:,} {_WORDS[short[-1]]}{'' if number == 1 else 's'}"
+
+
+def spell_rate(number: int, window: timedelta) -> str:
+    """So many in a span, for a sentence: ``20 a week``, ``3 a day``, ``50 per 36h``."""
+    return f"{number:,} {_RATES.get(window) or f'per {format_duration(window)}'}"

@@ -5,18 +5,17 @@ Else those go first that expire first, as late as is safe for whoever comes behi
 not enough, evenly spaced. The follow-ups of a run are the crowd that the next one prepares for.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from certwatch.core.durations import format_duration
+from certwatch.core.durations import spell_duration, spell_rate
 from certwatch.core.lifetime import usual_left
 from certwatch.core.plan_fleet import Fleet, Terms, fleet_of, terms_of
 from certwatch.core.plan_run import Miss, Run
 from certwatch.core.plan_search import best_run, budget_bound, smallest_budget
 from certwatch.core.renewal import Allowance, Lifetimes, Need, Reason
-
 
 _TICK = timedelta.resolution
 
@@ -159,24 +158,31 @@ def _lapses(
         if miss.begins < terms.horizon
     )
     due = sorted(run.due) if missed else []
-    pace = f"{terms.ordinary} per {format_duration(allowance.window)} can be renewed"
+    pace, span = spell_rate(terms.ordinary, allowance.window), spell_duration(allowance.window)
     return tuple(
         Lapse(
             domain=domain,
             from_at=at + timedelta(seconds=begins),
             until_at=at + timedelta(seconds=miss.at) if miss.at < terms.horizon else None,
-            reason=_why(miss, bisect_left(due, miss.deadline), pace),
+            reason=_why(miss, due, terms, pace, span),
         )
         for begins, domain, miss in missed
     )
 
 
-def _why(miss: Miss, ahead: int, pace: str) -> str:
+def _why(miss: Miss, due: Sequence[int], terms: Terms, pace: str, span: str) -> str:
+    """``due`` is ascending; ``pace`` and ``span`` are the budget and its window in words."""
     if miss.at == miss.earliest:
         return "an attempt failed, and the wait after it outlasts the certificate"
-    if not ahead:
-        return f"no place is free in time: {pace}"
-    return f"{ahead} renewals are due before it and {pace}"
+    if miss.deadline < 0:
+        return "expired or revoked already: it is renewed as soon as a place is free"
+    until = bisect_right(due, miss.deadline)
+    others = until - bisect_left(due, miss.deadline - terms.window) - 1
+    if others >= terms.ordinary:
+        return f"{others:,} others are due within the same {span}, and only {pace} can be renewed"
+    if until > 1:
+        return f"the {pace} until then go to certificates that expire earlier"
+    return f"no place is free until then: the {pace} are spent"
 
 
 def max_fleet(life: timedelta, allowance: Allowance) -> int:

@@ -94,10 +94,15 @@ def _after_redirects(view: HttpView) -> str:
 
 
 def _remedy(host: str, view: HttpView) -> str:
+    if view.trouble is not None and view.trouble.kind is Failure.FORBIDDEN:
+        return (
+            f"remove {view.address} from {host} in DNS; where a private address is meant, set"
+            " probe.allow_private_addresses = true"
+        )
     if view.trouble is not None and view.trouble.kind is not Failure.MALFORMED and not view.hops:
         return (
-            f"open port 80 of {view.address} and let it lead to certwatch's challenge listener"
-            f" (acme.challenge_listen), or remove that address from {host} in DNS"
+            f"open the http port of {view.address} and let it lead to certwatch's challenge"
+            f" listener (acme.challenge_listen), or remove that address from {host} in DNS"
         )
     if (onward := _onward(view)) and _host(onward) != host:
         return f"answer http://{host}/.well-known/acme-challenge/ on {host} itself, not elsewhere"

@@ -37,6 +37,7 @@ PRIVKEY, CERT, CHAIN, FULLCHAIN = FILES = (
 )
 _VERSIONS = ".versions"
 _UNFINISHED = ".new-"
+_VERSION = re.compile(r"[0-9]{8}T[0-9]{6}Z--?[0-9a-f]+(\.[0-9]+)?")
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _REMEDIES = {
     errno.ENOSPC: "free space on that disk; it is tried again by itself",
@@ -83,11 +84,14 @@ class FileDeployer:
 
     def _put(self, domain: str, version: str, files: Mapping[str, bytes]) -> None:
         link, versions = self._directory / domain, self._directory / _VERSIONS / domain
-        for folder in (self._directory, versions.parent, versions):
+        _make_folder(self._directory)
+        for folder in (versions.parent, versions):
+            if folder.is_symlink():  # tidying up would reach through it
+                raise _obstacle(folder, "folder")
             _make_folder(folder)
         with _locked(versions):
             if os.path.lexists(link) and not _is_ours(link):
-                raise _obstacle(link)
+                raise _obstacle(link, "link")
             _tidy(versions)
             folder = _written(versions, version, files)
             target = folder.relative_to(self._directory)
@@ -151,7 +155,8 @@ def _make_folder(folder: Path) -> None:
 @contextmanager
 def _locked(versions: Path) -> Iterator[None]:
     """One deployment of a domain at a time, whichever process it is in."""
-    lock = os.open(versions / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    lock = os.open(versions / ".lock", flags, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -226,13 +231,19 @@ def _point(link: Path, target: Path, versions: Path) -> None:
 def _prune(versions: Path, current: Path, keep: int) -> None:
     """Remove all but the newest ``keep`` of the previous versions; names begin with their time.
 
-    What cannot be removed is left: the new certificate is in place already.
+    What cannot be removed is left, as the new certificate is in place already; so is what is no
+    version of ours.
     """
     previous = sorted(
-        (path for path in versions.iterdir() if path.is_dir() and path != current), reverse=True
+        (path for path in versions.iterdir() if _is_version(path) and path != current),
+        reverse=True,
     )
     for old in previous[keep:]:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _is_version(path: Path) -> bool:
+    return bool(_VERSION.fullmatch(path.name)) and path.is_dir() and not path.is_symlink()
 
 
 def _sync(folder: Path) -> None:
@@ -247,13 +258,13 @@ def _is_ours(link: Path) -> bool:
     return link.is_symlink() and link.readlink().parent == Path(_VERSIONS, link.name)
 
 
-def _obstacle(link: Path) -> RenewalError:
-    what = "link" if link.is_symlink() else "folder" if link.is_dir() else "file"
+def _obstacle(path: Path, ours: str) -> RenewalError:
+    what = "link" if path.is_symlink() else "folder" if path.is_dir() else "file"
     return RenewalError(
-        f"{link} is a {what} that certwatch did not make",
+        f"{path} is a {what} that certwatch did not make",
         kind="deploy",
         blame=Blame.OURS,
-        remedy=f"move {link} away (certwatch puts a link of its own there), or set"
+        remedy=f"move {path} away (certwatch puts a {ours} of its own there), or set"
         " deploy.directory to another folder",
     )
 

@@ -144,9 +144,15 @@ async def _ask(
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as error:
         raise UpstreamError(
             f"{_host(url) or setting} cannot be asked: {_reason(error)}",
-            f"check {setting}, this machine's way out and its proxy settings",
+            _way_out(setting, error),
         ) from None
     return _Said(answer.status_code, _date(answer.headers.get("date", "")), _object(body))
+
+
+def _way_out(setting: str, error: Exception) -> str:
+    if setting == "acme.directory" and "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return "set acme.ca_bundle to a PEM file with the root that the CA's own HTTPS leads to"
+    return f"check {setting}, this machine's way out and its proxy settings"
 
 
 async def ask_mail_server(

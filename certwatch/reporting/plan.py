@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from heapq import nsmallest
 from itertools import islice
 
-from certwatch.core.durations import format_duration
+from certwatch.core.durations import format_duration, spell_duration, spell_rate
+from certwatch.core.lifetime import usual_left
 from certwatch.core.planning import Lapse, Plan, Planned, max_fleet
 from certwatch.core.renewal import Allowance, Lifetimes, Reason
 
@@ -22,11 +23,7 @@ WHY = {
     Reason.NEW: "no certificate yet",
     Reason.REVOKED: "revoked",
 }
-_RATES = {
-    timedelta(days=1): "a day",
-    timedelta(days=7): "a week",
-    timedelta(hours=1): "an hour",
-}
+_TICK = timedelta.resolution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +31,7 @@ class Stretch:
     """One row of the calendar, from ``from_at`` until just before ``until_at``.
 
     ``places``: how many certificates the budget has for it; ``lapses``: how many begin in it.
+    ``title``: what to call it where that is no date, as ``last 7d``.
     """
 
     from_at: datetime
@@ -42,6 +40,7 @@ class Stretch:
     spent: int
     planned: int
     lapses: int
+    title: str = ""
 
     @property
     def taken(self) -> int:
@@ -60,7 +59,10 @@ class Forecast:
 
     ``capacities``: how many domains the budget carries for ever at their normal times, by the life
     of their certificates; ``is_outgrown``: there are more than it carries at the horizon's end.
-    ``next_up`` and ``worst`` name the first renewals and the longest lapses, 20 at most.
+    ``budget_needed`` is the smallest that leaves no lapse, ``budget_advised`` the smallest that
+    also has a place for everyone at its normal time. ``expired`` and ``lapsing`` count domains.
+    ``next_up``, ``first_lapses`` and ``worst`` name the first renewals, the first and the longest
+    lapses, 20 at most.
     """
 
     at: datetime
@@ -70,13 +72,27 @@ class Forecast:
     capacities: tuple[tuple[timedelta, int], ...]
     is_outgrown: bool
     budget_needed: int | None
+    budget_advised: int | None
+    expired: int
     calendar: tuple[Stretch, ...]
     renewals: int
     next_up: tuple[Planned, ...]
     lapses: int
-    first_lapse: Lapse | None
+    lapsing: int
+    first_lapses: tuple[Lapse, ...]
     worst: tuple[Lapse, ...]
     quarantined: tuple[str, ...]
+
+    @property
+    def first_lapse(self) -> Lapse | None:
+        """The lapse that begins first."""
+        return self.first_lapses[0] if self.first_lapses else None
+
+    @property
+    def row_span(self) -> str:
+        """How long a row of the calendar is, for people: ``14 days``."""
+        rows = (row.until_at - row.from_at for row in self.calendar if not row.title)
+        return spell_duration(max(rows))
 
     @property
     def sentence(self) -> str:
@@ -96,14 +112,27 @@ def make_forecast(
         capacities=tuple(_capacities(plan, lifetimes)),
         is_outgrown=domains > max_fleet(lifetimes.at(plan.horizon_until), plan.allowance),
         budget_needed=plan.budget_needed,
+        budget_advised=_advised(plan, domains, lifetimes.at(plan.horizon_until)),
+        expired=sum(
+            need.not_after is not None and need.not_after <= plan.at for need in plan.schedule.needs
+        ),
         calendar=tuple(_calendar(plan)),
         renewals=plan.count,
         next_up=tuple(islice(plan.renewals, SHOWN)),
         lapses=len(plan.lapses),
-        first_lapse=plan.lapses[0] if plan.lapses else None,
+        lapsing=len({lapse.domain for lapse in plan.lapses}),
+        first_lapses=tuple(plan.lapses[:SHOWN]),
         worst=tuple(nsmallest(SHOWN, plan.lapses, key=_worst_first)),
         quarantined=quarantined,
     )
+
+
+def _advised(plan: Plan, domains: int, life: timedelta) -> int | None:
+    """What is comfortable: a place for everyone at its normal time, in the long run."""
+    if plan.budget_needed is None:
+        return None
+    interval, window = (life - usual_left(life)) // _TICK, plan.allowance.window // _TICK
+    return max(plan.budget_needed, -(-domains * window // interval) + plan.allowance.reserve)
 
 
 def _worst_first(lapse: Lapse) -> tuple[float, datetime, str]:
@@ -121,15 +150,18 @@ def _capacities(plan: Plan, lifetimes: Lifetimes) -> Iterator[tuple[timedelta, i
 
 
 def _clauses(forecast: Forecast) -> Iterator[str]:
-    allowance, needed = forecast.allowance, forecast.budget_needed
+    allowance = forecast.allowance
     carried = ", ".join(
-        f"{fleet:,}{' domains' if number == 0 else ''} at {_life(life)}"
+        f"{_domains(fleet) if number == 0 else f'{fleet:,}'} at {_life(life)}"
         for number, (life, fleet) in enumerate(forecast.capacities)
     )
-    yield f"{_rate(allowance.certificates, allowance)}{_held(allowance)} carries {carried}"
+    pace = spell_rate(allowance.certificates, allowance.window)
+    yield f"{pace}{_held(allowance)} carries {carried}"
     yield f"you have {forecast.domains:,}: {_outcome(forecast)}"
-    if needed is not None and needed != allowance.certificates:
-        yield f"{_rate(needed, allowance)} would do"
+    if forecast.expired:
+        yield f"{forecast.expired:,} {'is' if forecast.expired == 1 else 'are'} expired already"
+    if forecast.budget_advised not in (None, allowance.certificates):
+        yield _advice(forecast)
     if forecast.is_outgrown and not forecast.lapses:
         yield "more than it carries: renewals will slip towards the expiry"
     if forecast.quarantined:
@@ -140,23 +172,30 @@ def _outcome(forecast: Forecast) -> str:
     first = forecast.first_lapse
     if first is None:
         return f"nothing lapses until {_day(forecast.horizon_until)}"
-    others = f" and {forecast.lapses - 1:,} more" if forecast.lapses > 1 else ""
-    return f"first lapse {_day(first.from_at)} ({first.domain}){others}"
+    share = f"{forecast.lapsing:,} of {_domains(forecast.domains)}"
+    verb = "lapses" if forecast.lapsing == 1 else "lapse"
+    return f"first lapse {_day(first.from_at)} ({first.domain}), {share} {verb}"
+
+
+def _advice(forecast: Forecast) -> str:
+    advised, needed = forecast.budget_advised or 0, forecast.budget_needed or 0
+    told = f"{spell_rate(advised, forecast.allowance.window)} would do"
+    if advised > max(needed, forecast.allowance.certificates):
+        told += f" ({needed:,} at the very least)"
+    return told
+
+
+def _domains(number: int) -> str:
+    return f"{number:,} domain{'' if number == 1 else 's'}"
 
 
 def _held(allowance: Allowance) -> str:
     return f" ({allowance.reserve:,} in reserve)" if allowance.reserve else ""
 
 
-def _rate(certificates: int, allowance: Allowance) -> str:
-    """``20 a week``, ``20 per 36h``."""
-    per = _RATES.get(allowance.window) or f"per {format_duration(allowance.window)}"
-    return f"{certificates:,} {per}"
-
-
 def _life(life: timedelta) -> str:
     hours = round(life / timedelta(hours=1))  # a CA's 90 days may lack a second
-    return f"{hours // 24} days" if hours % 24 == 0 and hours > 24 else f"{hours} hours"
+    return spell_duration(timedelta(hours=hours))
 
 
 def _day(at: datetime) -> str:
@@ -173,7 +212,8 @@ def _calendar(plan: Plan) -> Iterator[Stretch]:
     planned = _counts((renewal.at - plan.at for renewal in plan.renewals), rows, span)
     lapses = _counts((lapse.from_at - plan.at for lapse in plan.lapses), rows, span)
     if plan.spent:
-        yield _stretch(plan, -window, timedelta(), 1, spent=len(plan.spent))
+        past = f"last {format_duration(window)}"
+        yield _stretch(plan, -window, timedelta(), 1, spent=len(plan.spent), title=past)
     for row in range(rows):
         begin, end = row * span, min(row * span + span, plan.horizon_until - plan.at)
         yield _stretch(plan, begin, end, together, planned=planned[row], lapses=lapses[row])
@@ -188,6 +228,7 @@ def _stretch(
     spent: int = 0,
     planned: int = 0,
     lapses: int = 0,
+    title: str = "",
 ) -> Stretch:
     return Stretch(
         from_at=plan.at + begin,
@@ -196,6 +237,7 @@ def _stretch(
         spent=spent,
         planned=planned,
         lapses=lapses,
+        title=title,
     )
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from certwatch.core.durations import format_duration
 from certwatch.core.planning import Lapse, Plan, Planned
-from certwatch.core.renewal import Allowance
+from certwatch.core.renewal import Allowance, Renewal, Setback
 from certwatch.ports import Spend
 from certwatch.reporting.budget import Balance
 from certwatch.reporting.documents import VERSION, Document, instant
@@ -64,6 +64,29 @@ def planned_document(planned: Planned) -> Document:
         "at": instant(planned.at),
         "not_after": _maybe(planned.not_after),
         "reason": planned.reason.value,
+    }
+
+
+def renewal_document(renewal: Renewal) -> Document:
+    """A renewal that is not done; ``due_at``: it is not worked on before."""
+    return {
+        "step": renewal.step.value,
+        "reason": renewal.reason.value,
+        "directory": renewal.directory,
+        "due_at": instant(renewal.due_at),
+        "deadline_at": _maybe(renewal.deadline_at),
+        "attempts": renewal.attempts,
+        "setback": _setback_document(renewal.setback) if renewal.setback else None,
+    }
+
+
+def _setback_document(setback: Setback) -> Document:
+    return {
+        "at": instant(setback.at),
+        "kind": setback.kind,
+        "blame": setback.blame.value,
+        "detail": setback.detail,
+        "remedy": setback.remedy,
     }
 
 

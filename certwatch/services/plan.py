@@ -92,7 +92,10 @@ def _table(file: TextIO) -> tuple[list[str], Iterator[Row]]:
     if not first.strip():
         raise InventoryError("line 1: the header is missing; write domain,not_after")
     delimiter = max(_DELIMITERS, key=first.count)
-    header = next(csv.reader([first], delimiter=delimiter))
+    try:
+        header = next(csv.reader([first], delimiter=delimiter))
+    except csv.Error as error:
+        raise InventoryError(f"line 1: not valid CSV ({error})") from None
     return header, _rows(file, delimiter)
 
 

@@ -68,5 +68,5 @@ async def ask(work: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
     try:
         return await asyncio.shield(asked)
     except asyncio.CancelledError:
-        await asyncio.wait([asked])
+        await asyncio.gather(asked, return_exceptions=True)
         raise

@@ -440,3 +440,21 @@ def test_a_processing_order_says_when_to_look_again(
         {**reply.headers, "Retry-After": "7"},
     )
     assert client.look(order.url, NAME).retry_in == timedelta(seconds=7)
+
+
+@pytest.mark.parametrize(
+    ("detail", "kind"),
+    [
+        ("[External Account Binding] Invalid MAC on JWS request", "externalAccountRequired"),
+        ("a contact is missing", "invalidContact"),
+    ],
+)
+def test_a_registration_that_is_malformed_is_told_by_what_the_ca_speaks_of(
+    wire: Between, detail: str, kind: str
+) -> None:
+    wire.meddle = lambda asked: (
+        Reply.problem(400, "malformed", detail) if "newaccount" in asked.path else None
+    )
+    with issuer(wire.directory, eab_kid="kid", eab_hmac_key="c2VjcmV0") as client:
+        told = failure(client)
+    assert (told.kind, told.blame) == (kind, "ours")

@@ -196,8 +196,13 @@ def test_an_external_account_is_bound_where_the_ca_wants_one(answers: Answers) -
         assert (missing.kind, missing.blame) == ("externalAccountRequired", "ours")
         assert "acme.eab_kid" in missing.remedy
         wrong = order(eab_kid="kid-1", eab_hmac_key="c2VjcmV0LW9mLXNvbWVib2R5LWVsc2U")
-        assert wrong
-        assert wrong.blame == "ours"
+        stranger = order(eab_kid="kid-2", eab_hmac_key=MAC_KEY)
+        for refused in (wrong, stranger):
+            assert refused
+            assert (refused.kind, refused.blame) == ("externalAccountRequired", "ours")
+            assert "does not accept the external account key" in str(refused)
+            assert "acme.eab_kid and acme.eab_hmac_key" in refused.remedy
+            assert MAC_KEY not in str(refused) + refused.remedy
         unreadable = order(eab_kid="kid-1", eab_hmac_key="gr\u00fcn")
         assert unreadable
         assert unreadable.kind == "externalAccountRequired"

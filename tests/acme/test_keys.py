@@ -1,5 +1,7 @@
 """Keys of certificates, and the certificate that comes back for one."""
 
+from datetime import timedelta
+
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -14,9 +16,11 @@ from certwatch.acme.chain import read_chain
 from certwatch.acme.keys import fits, new_key, signing_request
 from certwatch.errors import RenewalError
 from certwatch.lab.pki import Credential, pem
+from tests.factories import NOW
 from tests.pki import issued, parsed
 
 NAME = "click.brand.com"
+HOUR = timedelta(hours=1)
 
 
 def private(credential: Credential) -> bytes:
@@ -54,7 +58,7 @@ def test_a_key_fits_its_own_certificate_only() -> None:
 def test_a_chain_is_kept_leaf_first_without_what_is_no_certificate() -> None:
     own = issued(NAME)
     body = b"# hello\n" + own.pem() + b"-----BEGIN JUNK-----\nAAAA\n-----END JUNK-----\n"
-    chain, leaf = read_chain(body, NAME, private(own))
+    chain, leaf = read_chain(body, NAME, private(own), now=NOW)
     assert chain.encode() == pem(own.chain)
     assert leaf == parsed(own)[0]
 
@@ -62,15 +66,29 @@ def test_a_chain_is_kept_leaf_first_without_what_is_no_certificate() -> None:
 def test_a_certificate_for_another_key_or_name_is_refused() -> None:
     own, other = issued(NAME), issued(NAME)
     with pytest.raises(RenewalError, match="another private key") as told:
-        read_chain(own.pem(), NAME, private(other))
+        read_chain(own.pem(), NAME, private(other), now=NOW)
     assert (told.value.kind, told.value.blame) == ("keyMismatch", "ours")
     for names in (("other.brand.com",), (NAME, "other.brand.com"), ("*.brand.com",)):
         with pytest.raises(RenewalError, match=f"not for {NAME} alone"):
-            read_chain(issued(*names).pem(), NAME, None)
+            read_chain(issued(*names).pem(), NAME, None, now=NOW)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
 def test_what_is_no_certificate_is_the_cas_mistake(body: bytes) -> None:
     with pytest.raises(RenewalError) as told:
-        read_chain(body, NAME, None)
+        read_chain(body, NAME, None, now=NOW)
     assert (told.value.kind, told.value.blame) == ("ca_error", "ca")
+
+
+def test_a_certificate_that_is_not_valid_now_does_not_take_the_place_of_a_good_one() -> None:
+    """A CA that lies, or whose cache is old: nothing else looks at the dates before deploying."""
+    own = issued(NAME)
+    leaf = parsed(own)[0]
+    day_before = leaf.not_before - timedelta(days=1)
+    for now in (leaf.not_after, leaf.not_after + HOUR, day_before - HOUR):
+        with pytest.raises(RenewalError, match="not now") as told:
+            read_chain(own.pem(), NAME, private(own), now=now)
+        assert (told.value.kind, told.value.blame) == ("badCertificate", "ca")
+        assert "clock" in told.value.remedy
+    for now in (day_before, leaf.not_after - HOUR):  # a clock that is a little behind
+        assert read_chain(own.pem(), NAME, private(own), now=now)

@@ -7,7 +7,7 @@ import pytest
 
 from certwatch.checks import addresses as family
 from certwatch.checks.registry import checks_of, judge
-from certwatch.core.model import AddressView, Failure, Memory, Severity, Sighting, Trouble
+from certwatch.core.model import AddressView, Failure, Memory, Mode, Severity, Sighting, Trouble
 from tests.factories import HOST, NAME, NOW, certificate, no_tls, observation, policy, tls
 
 CHECKS = checks_of(family)
@@ -158,6 +158,13 @@ def test_sni_is_required_where_a_nameless_handshake_fails(kind, found):
     nameless = AddressView(address=HOST, default_trouble=Trouble(kind))
     assert codes(tls(), addresses=(nameless,)) == found
     assert codes(broken(Failure.EOF), addresses=(nameless,)) == ["handshake_failed"]
+
+
+def test_our_own_edge_wants_a_name_by_design():
+    nameless = AddressView(address=HOST, default_trouble=Trouble(Failure.ALERT))
+    look = observation(tls=(tls(),), addresses=(nameless,))
+    assert judge(CHECKS, look, policy(look, mode=Mode.CDN), NOW)
+    assert not judge(CHECKS, look, policy(look, mode=Mode.ACME), NOW)
 
 
 def test_findings_name_the_domain():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from certwatch.checks import edge as family
@@ -193,6 +195,12 @@ def test_port_80_is_not_said_to_be_closed(changes):
 def test_a_challenge_path_that_the_ca_cannot_reach(view):
     finding = only({"challenge": (view,)}, mode=Mode.ACME)
     assert (finding.check, finding.severity) == ("challenge_blocked", Severity.CRITICAL)
+
+
+def test_the_remedy_names_the_port_that_was_asked():
+    look = observation(challenge=(answer(403, url=CHALLENGE),))
+    (finding,) = judge(CHECKS, look, replace(policy(look, mode=Mode.ACME), http_port=8080), NOW)
+    assert "on port 8080" in finding.remedy
 
 
 @pytest.mark.parametrize("view", [answer(404, url=CHALLENGE), answer(200, url=CHALLENGE)])

@@ -1,6 +1,7 @@
 """``certwatch plan``, ``budget`` and ``report`` on an inventory of one's own."""
 
 import json
+import re
 import sys
 
 import pytest
@@ -112,7 +113,7 @@ def test_the_budget_says_what_is_taken_and_when_it_frees(run, store, monkeypatch
     claim(store, store.open_renewals()[0])
     _, out, _ = run("budget")
     assert "0 spent, 1 reserved, 19 left" in out
-    assert "d1.brand.test" in out
+    assert re.search(r"^domain .*\nd1\.brand\.test ", out, re.MULTILINE)
     document = json.loads(run("budget", "--json")[1])
     assert (document["version"], document["reserved"], document["left"]) == (1, 1, 19)
     assert document["spends"] == [
@@ -138,3 +139,24 @@ def test_a_report_tells_the_renewals_to_come(run, store, folder):
     for kind in ("html", "md"):
         run("report", "--format", kind, "--out", f"report.{kind}")
         assert "Renewals to come" in (folder / f"report.{kind}").read_text(encoding="utf-8")
+
+
+def test_what_to_do_after_adding_a_domain_depends_on_its_mode(run):
+    _, ours, _ = run("domains", "add", "a.brand.test", "--mode", "acme")
+    _, theirs, _ = run("domains", "add", "b.brand.test", "--mode", "cdn")
+    assert "next: certwatch enable a.brand.test" in ours
+    assert "next: certwatch scan b.brand.test" in theirs
+
+
+def test_a_domain_shows_the_renewal_that_is_not_done(run, store):
+    add(store, "d1.brand.test", "d2.brand.test")
+    store.enqueue([wish("d1.brand.test", directory=CA)], NOW)
+    assert re.search(
+        r"\nrenewal\n  stands +waits\n  next try ", run("domains", "show", "d1.brand.test")[1]
+    )
+    assert (
+        json.loads(run("domains", "show", "d1.brand.test", "--json")[1])["renewal"]["step"]
+        == "queued"
+    )
+    assert "renewal" not in run("domains", "show", "d2.brand.test")[1]
+    assert json.loads(run("domains", "show", "d2.brand.test", "--json")[1])["renewal"] is None

@@ -54,7 +54,7 @@ def test_a_fleet_that_fits_is_told_in_a_sentence_and_a_calendar(plan):
         "20 a week carries 171 domains at 90 days, 85 at 45 days; you have 140: nothing lapses"
         " until 21 November 2027"
     )
-    assert head.startswith("from        places: ")
+    assert head.startswith("from (14 days a row)  places: ")
     assert re.fullmatch(r"2026-11-21  [█·]{30}  +\d+ of 40", rows[0])
     assert sum(line.startswith("d") for line in rows) == 20
     assert rows[-1].startswith("... and ")
@@ -81,7 +81,8 @@ def test_a_lapse_is_an_exit_code_a_sentence_and_a_row(plan):
     code, out, _ = plan("domain,not_after\n" + rows)
     assert code == 1
     assert "first lapse 23 November 2026 (d" in out.splitlines()[0]
-    assert "30 a week would do" in out.splitlines()[0]
+    assert "10 of 30 domains lapse; 30 a week would do" in out.splitlines()[0]
+    assert "29 others are due within the same 7 days, and only 20 a week can be renewed" in out
     assert re.search(r"^2026-11-21  █+·+  +\d+ of 40  10 lapse$", out, re.MULTILINE)
     code, out, _ = plan("domain,not_after\n" + rows, "--json")
     document = json.loads(out)
@@ -96,6 +97,29 @@ def test_shorter_lives_are_tried_on_paper(plan):
     code, out, _ = plan(even, "--lifetime", "45d")
     assert code == 1
     assert out.startswith("20 a week carries 85 domains at 45 days; you have 140: first lapse")
+
+
+def test_the_first_row_of_lapses_is_the_one_of_the_sentence(plan):
+    _, out, _ = plan(fleet(200, first=1, days=44), "--lifetime", "45d")
+    found = re.search(r"first lapse (\d+) \w+ \d+ \((\S+)\)", out)
+    assert found is not None
+    day, name = found.groups()
+    _, _, table = out.partition("\nfirst lapses:\n")
+    assert re.match(rf"domain .*\n{name} +20..-..-{day:0>2} ", table)
+
+
+def test_what_is_expired_already_is_told_with_its_reason(plan):
+    rows = "".join(f"d{n}.test,2026-11-20\n" for n in range(21))
+    _, out, _ = plan("domain,not_after\n" + rows)
+    assert "; 21 are expired already" in out.splitlines()[0]
+    assert "expired or revoked already: it is renewed as soon as a place is free" in out
+
+
+def test_the_help_names_the_defaults(plan):
+    _, out, _ = plan(fleet(1), "--help")
+    text = " ".join(re.sub("[│|]", " ", out).split())
+    for default in ("(fleet: 20)", "(fleet: 7d)", "(fleet: 0)", "(fleet: 90d)", "(fleet: 365d)"):
+        assert default in text
 
 
 def test_a_long_calendar_is_short_and_narrow(plan):
@@ -118,6 +142,8 @@ def test_a_long_calendar_is_short_and_narrow(plan):
         ("domain,not_after\na.test,\n\nA.test.,\n", "line 4: a.test is there already, at line 2"),
         (b"domain,not_after\n\xe4.test,\n", "fleet.csv, line 2: not UTF-8 text"),
         ('domain,not_after\n"a.test,\n', "not valid CSV"),
+        ("d" * 200_000 + ",not_after\na.test,\n", "line 1: not valid CSV (field larger than"),
+        ("domain,not_after\n" + "d" * 200_000 + ",\n", "line 2: not valid CSV (field larger than"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_named(plan, text, told):

@@ -114,3 +114,26 @@ def test_an_export_that_does_not_fit_leaves_the_last_one(shell, tmp_path):
     assert "out.csv cannot be written (File too large)" in run.stderr
     assert (tmp_path / "out.csv").read_bytes() == before
     assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize(("ignored", "code"), [(False, 130), (True, 0)])
+def test_an_interrupt_while_modules_are_imported_is_quiet(tmp_path, environment, ignored, code):
+    slow = 'print("importing", flush=True); input(); raise SystemExit(0)'
+    (tmp_path / "typer.py").write_text(slow)  # found before the real one
+    process = subprocess.Popen(
+        [sys.executable, "-m", "certwatch", "--version"],
+        cwd=tmp_path,
+        env=environment,
+        preexec_fn=(lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if ignored else None,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "importing\n"
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        assert process.communicate("\n", timeout=20)[1] == ""
+    assert process.returncode == code

@@ -1,5 +1,6 @@
 """``domains show`` and the table of looks keep what is known of a domain that cannot be seen."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,9 +8,11 @@ import pytest
 from certwatch.cli import output
 from certwatch.cli.looks import print_looks
 from certwatch.cli.show import Past, show_domain, shown_document
+from certwatch.core.renewal import Blame, Setback, Step
 from certwatch.ports import PastSweep
 from tests.factories import NOW
 from tests.reporting.looks import blinded, finding, latest
+from tests.reporting.renewals import renewal
 
 LOOK = blinded(latest(finding()), NOW - timedelta(hours=2))
 SICK = PastSweep(
@@ -41,3 +44,23 @@ def test_the_document_of_a_domain_says_the_same():
 def test_the_table_keeps_the_last_known_fault(capsys):
     print_looks([LOOK], NOW)
     assert "last known: expired it is" in capsys.readouterr().out
+
+
+def test_what_blocks_a_renewal_is_shown_with_the_next_try(capsys):
+    setback = Setback(
+        at=NOW, kind="caa", blame=Blame.CUSTOMER, detail="no\x1b[31m CAA", remedy="permit us"
+    )
+    show_domain(LOOK, replace(PAST, renewal=renewal(setback=setback, attempts=1)))
+    text = capsys.readouterr().out
+    assert "stands               waits" in text
+    assert "\x1b" not in text
+    assert "CAA (2026-06-01 12:00 UTC)\n  what to do           permit us" in text
+    assert "next try             2026-06-02 12:00 UTC" in text
+
+
+def test_a_quarantined_renewal_says_how_it_goes_on(capsys):
+    stuck = renewal(step=Step.QUARANTINED)
+    show_domain(LOOK, replace(PAST, renewal=stuck))
+    text = capsys.readouterr().out
+    assert f"`certwatch enable {stuck.domain}` tries again when it is mended" in text
+    assert "2026-06-02" not in text

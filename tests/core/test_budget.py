@@ -116,11 +116,11 @@ def test_a_refusal_says_how_many_are_spent_and_when_the_next_is_free():
     spent = [NOW - timedelta(days=6) + n * timedelta(hours=1) for n in range(20)]
     twenty = Allowance(certificates=20, window=WEEK, reserve=2)
     assert place(spent, twenty, NOW, emergency=True) == Decision(
-        False, "20 of 20 certificates of this 7d are spent", NOW + DAY
+        False, "20 of 20 certificates were spent in the last 7 days", NOW + DAY
     )
     assert place(spent[:18], twenty, NOW, emergency=False) == Decision(
         False,
-        "18 of 20 certificates of this 7d are spent, and 2 are kept for emergencies",
+        "18 of 20 certificates were spent in the last 7 days, and 2 are kept for emergencies",
         NOW + DAY,
     )
     assert place(spent[:18], twenty, NOW, emergency=True).granted

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 from typer.testing import CliRunner
 
@@ -50,7 +51,19 @@ def test_the_configuration_goes_to_stdout_and_notices_to_stderr(session: Session
     assert "listen [::]:8443 ssl;" in done.stdout
     assert "listen 0.0.0.0:8080;" in done.stdout
     assert "Strict-Transport-Security" not in done.stdout
+    system = Path("/etc/ssl/certs/ca-certificates.crt")
+    roots = system if system.is_file() else Path(certifi.where())
+    assert f"proxy_ssl_trusted_certificate {roots};" in done.stdout.replace('"', "")
     assert "no origin is known: b.brand.com (1 domain)" in done.stderr
+
+
+def test_roots_of_the_settings_win_and_certifis_come_last(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("certwatch.app.edge._SYSTEM_ROOTS", str(tmp_path / "none.crt"))
+    assert certifi.where() in run(session).stdout
+    monkeypatch.setenv("CERTWATCH_PROBE__TRUST_ROOTS", str(tmp_path / "own.pem"))
+    assert f"{tmp_path}/own.pem" in run(Session(config=tmp_path / "certwatch.toml")).stdout
 
 
 def test_options_win_over_settings(session: Session, tmp_path: Path) -> None:

@@ -338,3 +338,42 @@ def test_a_failing_hook_leaves_the_certificate_in_place(directory: Path) -> None
     with pytest.raises(RenewalError, match="is in place, but"):
         deployer.deploy(NAME, key=b"k", chain=pem(one), certificate=one.parsed)
     assert seen(directory)["cert"] == pem(one)
+
+
+@pytest.mark.parametrize("place", [".versions", f".versions/{NAME}"])
+def test_a_link_in_place_of_our_folder_costs_nobody_his_files(directory, tmp_path, place) -> None:
+    """Who may write to the directory must not have folders elsewhere deleted by certwatch."""
+    home = tmp_path / "home"
+    for n in range(3):
+        (home / NAME / f"2026010{n}T000000Z-0a").mkdir(parents=True)
+    (directory / place).parent.mkdir(parents=True)
+    (directory / place).symlink_to(home if place == ".versions" else home / NAME)
+    before = sorted(home.rglob("*"))
+    with pytest.raises(RenewalError, match="is a link that certwatch did not make") as caught:
+        deploy(directory, fresh(), keep=0)
+    assert (caught.value.kind, caught.value.blame) == ("deploy", Blame.OURS)
+    assert f"move {directory / place} away" in caught.value.remedy
+    assert sorted(home.rglob("*")) == before
+
+
+def test_what_is_no_version_of_ours_is_left_alone(directory: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / "project").mkdir(parents=True)
+    versions = directory / ".versions" / NAME
+    (versions / "backup-of-the-old-key").mkdir(parents=True)
+    for name in ("20260101T000000Z-0a", ".new-0a"):
+        (versions / name).symlink_to(home)
+    (versions / "20260102T000000Z-0b.2").mkdir()
+    deploy(directory, one := fresh(), keep=0)
+    assert seen(directory) == whole(one)
+    assert (home / "project").is_dir()
+    assert (versions / "backup-of-the-old-key").is_dir()
+    assert not (versions / "20260102T000000Z-0b.2").exists()
+
+
+def test_a_lock_that_is_a_link_is_not_followed(directory: Path, tmp_path: Path) -> None:
+    (directory / ".versions" / NAME).mkdir(parents=True)
+    (directory / ".versions" / NAME / ".lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RenewalError, match="cannot be put in place"):
+        deploy(directory, fresh())
+    assert not (tmp_path / "elsewhere").exists()

@@ -126,6 +126,22 @@ async def test_http_goes_to_https_with_host_path_and_query(edge: Edge) -> None:
     assert not edge.origin.heads
 
 
+async def test_http_links_are_served_until_there_is_a_certificate(tmp_path: Path) -> None:
+    nginx.program()
+    front, origin = nginx.front(tmp_path), Recorder()
+    async with running(origin.talk) as port:
+        file = nginx.configured([(NAME, (HOST, port, "http"))], front, tmp_path)
+        async with nginx.running(file, front.https_port):
+            request = f"GET {CLICK} HTTP/1.1\r\nHost: {NAME}\r\nConnection: close\r\n\r\n".encode()
+            assert (await nginx.http(front.http_port, request)).startswith(b"HTTP/1.1 302")
+            head = origin.heads[0].decode()
+            assert head.startswith(f"GET {CLICK} HTTP/1.1\r\nHost: {NAME}\r\n")
+            assert "X-Forwarded-Proto: http\r\n" in head
+            nginx.deploy(FileDeployer(front.directory, keep=0, unseal=bytes), NAME)
+            assert (await nginx.http(front.http_port, request)).startswith(b"HTTP/1.1 308")
+    assert len(origin.heads) == 1
+
+
 async def test_hsts_is_sent_over_https_once(edge: Edge) -> None:
     edge.origin.answer = (
         b"HTTP/1.1 200 OK\r\nStrict-Transport-Security: max-age=1\r\nContent-Length: 0\r\n\r\n"

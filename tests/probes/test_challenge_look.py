@@ -118,7 +118,7 @@ async def test_the_one_address_that_does_something_else_is_named(place: Place) -
     found = challenge_fault(await place.views(), CONTENT)
     assert found is not None
     assert set(found[2]["addresses"]) == {"127.0.0.2", "127.0.0.3"}
-    assert "open port 80 of 127.0.0.2" in found[1]
+    assert "open the http port of 127.0.0.2" in found[1]
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -225,6 +225,7 @@ async def test_a_private_address_is_not_asked(place: Place) -> None:
     found = challenge_fault(views, CONTENT)
     assert found is not None
     assert "no CA can reach" in found[0]
+    assert "probe.allow_private_addresses = true" in found[1]
     assert place.site.requests == []
 
 

@@ -124,6 +124,11 @@ async def test_an_untrusted_ca_server_is_refused(context, monkeypatch):
         url = f"https://localhost:{port}/"
         error = await refusal(ask_ca(url, ca_bundle="", timeout=TIMEOUT))
     assert "CERTIFICATE_VERIFY_FAILED" in str(error)
+    assert "acme.ca_bundle" in error.remedy
+    refused = await refusal(
+        ask_ca(f"http://127.0.0.1:{await closed_port()}/", ca_bundle="", timeout=TIMEOUT)
+    )
+    assert "acme.ca_bundle" not in refused.remedy
 
 
 @pytest.mark.parametrize("bundle", ["/nowhere/ca.pem", __file__])

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from certwatch.core.planning import Lapse, Plan, Planned
-from certwatch.core.renewal import Allowance, Lifetimes, Reason
+from certwatch.core.planning import Lapse, Plan, Planned, Schedule
+from certwatch.core.renewal import Allowance, Lifetimes, Need, Reason
 from certwatch.reporting.plan import Forecast, make_forecast
 from tests.factories import NOW
 
@@ -30,7 +30,8 @@ def lapse(name: str, days: float, until: float | None = None, reason: str = "cro
 class PaperPlan:
     """What ``make_plan`` gives, written down."""
 
-    schedule: tuple[Planned, ...] = ()
+    planned: tuple[Planned, ...] = ()
+    needs: tuple[Need, ...] = ()
     lapses: tuple[Lapse, ...] = ()
     spent: tuple[datetime, ...] = ()
     horizon: timedelta = 90 * DAY
@@ -44,12 +45,16 @@ class PaperPlan:
         return self.at + self.horizon
 
     @property
+    def schedule(self) -> Schedule:
+        return Schedule(needs=self.needs)
+
+    @property
     def renewals(self) -> Iterator[Planned]:
-        return iter(self.schedule)
+        return iter(self.planned)
 
     @property
     def count(self) -> int:
-        return len(self.schedule)
+        return len(self.planned)
 
     @property
     def feasible(self) -> bool:

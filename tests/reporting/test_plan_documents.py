@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from certwatch.core.budget import Ledger, TokenBucket
-from certwatch.core.renewal import Allowance, Reason
+from certwatch.core.renewal import Allowance, Blame, Reason, Setback
 from certwatch.ports import Spend
 from certwatch.reporting.budget import Bound, find_bounds, make_balance
 from certwatch.reporting.plan_documents import (
@@ -11,9 +11,11 @@ from certwatch.reporting.plan_documents import (
     forecast_document,
     plan_head,
     plan_lists,
+    renewal_document,
 )
 from tests.factories import NOW
 from tests.reporting.plans import DAY, forecast, lapse, plan, planned
+from tests.reporting.renewals import renewal
 
 CA = "https://ca.test/directory"
 ALLOWANCE = Allowance(certificates=20, window=7 * DAY, reserve=2)
@@ -81,6 +83,20 @@ def test_a_forecast_within_a_report():
         "lapses": 1,
     }
     assert [one["domain"] for one in document["next"]] == ["a.test"]
+
+
+def test_a_renewal_with_what_blocks_it():
+    document = renewal_document(renewal())
+    assert (document["step"], document["due_at"]) == ("queued", "2026-06-02T12:00:00Z")
+    assert (document["deadline_at"], document["setback"]) == (None, None)
+    setback = Setback(at=NOW, kind="caa", blame=Blame.CUSTOMER, detail="CAA", remedy="permit us")
+    assert renewal_document(renewal(setback=setback))["setback"] == {
+        "at": "2026-06-01T12:00:00Z",
+        "kind": "caa",
+        "blame": "customer",
+        "detail": "CAA",
+        "remedy": "permit us",
+    }
 
 
 def test_a_balance_counts_what_binds():

@@ -18,7 +18,7 @@ FULL = forecast(
     planned("a.test", 1),
     planned("b.test", 8, Reason.PULLED_FORWARD),
     spent=(NOW - DAY,),
-    lapses=(lapse("c.test", 9, 12, "24 renewals are due before it"), lapse("open.test", 30)),
+    lapses=(lapse("c.test", 9, 12, "24 others are due"), lapse("open.test", 30)),
     budget_needed=33,
 )
 
@@ -40,8 +40,12 @@ def test_it_is_there_when_something_is_ours_to_renew(kind):
         "early, before a crow",
     ):
         assert told in text
-    assert re.search("c.test.*2026-06-10 12:00 UTC.*2026-06-13 12:00 UTC.*24 renewals", text)
+    assert re.search("c.test.*2026-06-10 12:00 UTC.*2026-06-13 12:00 UTC.*24 others", text)
     assert "beyond 2026-08-30" in text
+    assert text.index(">c.test<" if kind == "html" else "| c.test |") < text.index("open.test")
+    assert "last 7d" in text
+    assert "7 days a row" in text
+    assert "2026-05-25" not in text
 
 
 def test_the_picture_has_a_bar_a_row_and_says_the_same_in_words():
@@ -68,7 +72,7 @@ def test_the_page_still_asks_for_nothing_and_is_whole():
 
 def test_a_row_that_holds_more_than_its_places_stays_in_the_picture():
     (row, *_) = FULL.calendar
-    text = page(replace(FULL, calendar=(replace(row, spent=30, planned=10),)))
+    text = page(replace(FULL, calendar=(replace(row, spent=30, planned=10, title=""),)))
     widths = [float(each) for each in re.findall(r' width="([\d.]+)" height', text)]
     assert widths == [240, 180, 60]
 

@@ -172,3 +172,54 @@ def test_a_file_that_is_not_text_is_an_error(tmp_path):
     file.write_bytes(b"\xff\xfe[probe]")
     with pytest.raises(SettingsError, match="not UTF-8"):
         load_settings(file, {})
+
+
+@pytest.mark.parametrize("key", ["directory", "fallback", "rehearsal"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://ca.test/directory",
+        "letsencrypt",
+        "https://",
+        "https://:443/directory",
+        "https://ca.test:99999/directory",
+        "https://user:hush@ca.test/directory",
+        "https://ca.test/a b",
+        "http://ca.test/directory",
+        "http://192.0.2.1/directory",
+        "http://[::1/directory",
+    ],
+)
+def test_a_ca_is_named_by_an_https_url(tmp_path, key, url):
+    file = write(tmp_path, f'[acme]\n{key} = "{url}"\n')
+    with pytest.raises(SettingsError, match=rf"\[acme\] {key}: must be an https URL") as caught:
+        load_settings(file, {})
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://ca.test:14000/dir",
+        "http://localhost:4001/acme/directory",
+        "http://127.0.0.2/directory",
+        "http://[::1]:80/directory",
+    ],
+)
+def test_a_ca_on_this_machine_may_speak_http(tmp_path, url):
+    assert (
+        load_settings(write(tmp_path, f'[acme]\ndirectory = "{url}"\n'), {}).acme.directory == url
+    )
+
+
+def test_a_second_ca_may_be_left_out_but_not_the_first(tmp_path):
+    load_settings(write(tmp_path, '[acme]\nfallback = ""\nrehearsal = ""\n'), {})
+    with pytest.raises(SettingsError, match=r"directory: must be an https URL"):
+        load_settings(write(tmp_path, '[acme]\ndirectory = ""\n'), {})
+
+
+def test_a_budget_that_no_memory_holds_is_a_wrong_setting(tmp_path):
+    text = "[budget]\ncertificates = {}\n"
+    with pytest.raises(SettingsError, match="certificates: must be less than or equal to 1000000"):
+        load_settings(write(tmp_path, text.format(1_000_001)), {})
+    load_settings(write(tmp_path, text.format(1_000_000)), {})
