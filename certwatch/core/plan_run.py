@@ -53,19 +53,23 @@ class Run:
         return any(miss.begins < horizon and miss.at > miss.earliest for miss in self.missed)
 
 
-def latest_starts(due: Sequence[int], terms: Terms, *, even: bool) -> list[int]:
+def latest_starts(
+    due: Sequence[int], terms: Terms, *, pace: tuple[int, int] | None = None
+) -> list[int]:
     """The latest safe start of each renewal in the row, whose deadlines are ascending.
 
-    ``s[i] = min(max(d[i], e[i]), s[i+1], s[i+B] - W)``, with ``e`` the earliest places; ``even``
-    keeps them W/B apart instead, which bursts that come back every life can need.
+    ``s[i] = min(max(d[i], e[i]), s[i+1], s[i+B] - W)``, with ``e`` the earliest places; a
+    ``pace`` (seconds, renewals) keeps them so far apart instead, which bursts that come back every
+    life can need.
     """
     ordinary, window = terms.ordinary, terms.window
     latest = [max(pair) for pair in zip(due, free_places(terms, len(due)), strict=True)]
-    if even:
-        scaled = NEVER * ordinary
+    if pace:
+        span, count = pace
+        scaled = NEVER * count
         for i in range(len(latest) - 1, -1, -1):
-            scaled = min(latest[i] * ordinary, scaled - window)
-            latest[i] = scaled // ordinary
+            scaled = min(latest[i] * count, scaled - span)
+            latest[i] = scaled // count
         return latest
     following, last = NEVER, len(latest) - ordinary
     for i in range(len(latest) - 1, -1, -1):
@@ -195,8 +199,9 @@ def _columns(jobs: Sequence[Job]) -> list[list[int]]:
 def _enter(
     upcoming: Sequence[Regime], terms: Terms, by_wish: bool
 ) -> tuple[int, int, int, int, int, int, int]:
-    """What holds from now on: life, interval, safe life, rest; how far a follow-up's key lies ahead of
-    its predecessor's start; the last start that is renewed again; and until when this holds."""
+    """What holds from now on: life, interval, safe life, rest; how far a follow-up's key lies
+    ahead of its predecessor's start; the last start that is renewed again; and until when this
+    holds."""
     now = upcoming[0]
     ahead = now.interval if by_wish else now.life
     ending = upcoming[1].start if len(upcoming) > 1 else NEVER

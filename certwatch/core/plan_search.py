@@ -2,8 +2,10 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from certwatch.core.plan_fleet import (
+    NEVER,
     Fleet,
     Job,
     Regime,
@@ -34,7 +36,9 @@ def best_run(fleet: Fleet, terms: Terms, bound: int) -> Run:
 def _runs(
     fleet: Fleet, terms: Terms, bound: int, paces: Sequence[bool] = (False, True)
 ) -> Iterator[Run]:
-    """The runs that are worth trying, at their own pace and evenly spaced."""
+    """The runs that are worth trying, at their own pace and evenly spaced; where a window outlasts
+    half a life, at the last minute too."""
+    wide = any(2 * terms.window > regime.life for regime in terms.regimes)
     large = len(fleet.due) > _LARGE
     if large and terms.places < bound:  # something lapses whatever is tried
         paces = ()
@@ -48,13 +52,39 @@ def _runs(
             for _ in range(1 if large else _ROUNDS):
                 tried = _urgent(fleet, guests, terms, tried.due, even=even)
                 yield tried
+        for _ in range((1 if large else _ROUNDS) if wide and paces else 0):
+            tried = _last_minute(fleet, guests, terms, tried.due)
+            yield tried
 
 
 def _urgent(
     fleet: Fleet, guests: Sequence[Job], terms: Terms, crowd: Sequence[int], *, even: bool
 ) -> Run:
-    latest = latest_starts(sorted(crowd), terms, even=even)
+    pace = (terms.window, terms.ordinary) if even else None
+    latest = latest_starts(sorted(crowd), terms, pace=pace)
     return run(by_deadline(fleet, guests), terms, latest, even=even)
+
+
+def _last_minute(fleet: Fleet, guests: Sequence[Job], terms: Terms, crowd: Sequence[int]) -> Run:
+    """Everyone as late as their deadlines and the crowd behind allow: each renewal spared counts
+    where a domain comes round more than once in a window."""
+    late = replace(terms, regimes=[now._replace(interval=now.safe) for now in terms.regimes])
+    due = [job._replace(preferred=max(job.earliest, job.safe)) for job in fleet.due]
+    latest = latest_starts(sorted(crowd), terms, pace=_round_pace(fleet, terms))
+    found = run(by_deadline(replace(fleet, due=due), guests), late, latest, even=False)
+    found.earliness = NEVER  # nobody is early by these wishes: only less outage speaks for it
+    return found
+
+
+def _round_pace(fleet: Fleet, terms: Terms) -> tuple[int, int] | None:
+    """How far apart renewals must be so that the fleet can go round for ever, None if it need not.
+
+    Of ``B = m*N + k`` places for ``N`` domains, place ``i+B`` is for the m-th follow-up of place
+    ``i+k``: at most m lives after that, and at least a window after ``i``.
+    """
+    times, over = divmod(terms.ordinary, max(1, len(fleet.due) + len(fleet.new)))
+    span = terms.window - times * terms.regimes[0].life
+    return (span, over) if over and span > 0 else None
 
 
 def smallest_budget(fleet: Fleet, terms: Terms, bound: int, known: Run) -> int:

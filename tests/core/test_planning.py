@@ -77,7 +77,25 @@ def test_two_hundred_domains_of_45_days_are_too_many():
     assert first.from_at > AT
     assert first.until_at is not None
     assert first.until_at > first.from_at
-    assert first.reason.endswith("20 per 7d can be renewed")
+    assert "20 a week" in first.reason
+
+
+def test_a_lapse_says_what_stands_in_its_way():
+    (crowded,) = {one.reason for one in planned([renewal(i, 2) for i in range(100)]).lapses}
+    assert crowded == (
+        "99 others are due within the same 7 days, and only 20 a week can be renewed"
+    )
+    late = planned([renewal(i, i / 8) for i in range(1, 200)]).lapses[-1]
+    assert "20 a week" in late.reason
+    spent = [AT - DAY] * 20
+    (full,) = planned([renewal(0, 2)], spent=spent).lapses
+    assert full.reason == "no place is free until then: the 20 a week are spent"
+    (down,) = planned([renewal(0, -1)], spent=spent).lapses
+    assert down.reason.startswith("expired or revoked already")
+    few = planned(
+        [renewal(i, 8) for i in range(15)] + [renewal(15, 9)], spent=spent[:19], budget=20
+    )
+    assert few.feasible
 
 
 def test_what_the_announced_shorter_lives_will_do():

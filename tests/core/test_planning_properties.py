@@ -1,16 +1,18 @@
 """What holds for every plan, and for every small one by comparison with all schedules."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from certwatch.core.lifetime import usual_left
 from certwatch.core.planning import make_plan
 from certwatch.core.renewal import Allowance, Lifetimes, Reason
 from tests.core.brute_force import earliness, optimum, outage
 from tests.core.fleets import AT, DAY, YEAR, crowd, days, domain, new, planned, renewal
 
+SECOND = timedelta(seconds=1)
 FAR = 10_000 * DAY  # a life that brings no follow-ups
 
 
@@ -116,6 +118,19 @@ def test_every_renewal_follows_from_the_one_before_and_nobody_is_forgotten(needs
         expiry[one.domain] = one.at + how["life"].at(one.at)
     unserved = {name for name, at in expiry.items() if at is not None and at < plan.horizon_until}
     assert unserved <= {lapse.domain for lapse in plan.lapses if lapse.until_at is None}
+
+
+@given(needs=fleets(), how=terms(), life=st.sampled_from([1, 2, 6, 10, 45]))
+def test_two_renewals_of_one_domain_are_at_least_half_an_interval_apart(needs, how, life):
+    lives = Lifetimes(((AT, life * DAY), *how["life"].steps[1:]))
+    plan = planned(needs, **{**how, "life": lives}, search=False)
+    made: dict[str, datetime] = {}
+    for one in plan.renewals:
+        if one.domain in made:
+            lived = lives.at(made[one.domain])
+            interval = (lived - usual_left(lived)) // SECOND * SECOND
+            assert one.at >= made[one.domain] + interval // 2 // SECOND * SECOND
+        made[one.domain] = one.at
 
 
 @given(needs=fleets(), how=terms())
