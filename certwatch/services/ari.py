@@ -1,6 +1,7 @@
 """Asking the CA when it wants its certificates renewed (RFC 9773)."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from certwatch.ports import RenewalInfo
 from certwatch.services.workshop import Workshop
 
 _AT_ONCE = 8
+_PATIENCE = 3  # one failure among many answers must not hide from us what else the CA suggests
 _UNDER_WAY = (Step.RESERVED, Step.ORDERED, Step.FINALIZED)
 _LONGEST_WAIT = timedelta(days=1)  # a later poll was set by a clock that was ahead
 
@@ -21,24 +23,26 @@ async def poll_ari(shop: Workshop, on_trouble: Callable[[str], None] = lambda te
 
     Expired and replaced certificates are never asked for (section 4.3), nor those whose successor
     is under way and may be issued already. A CA that does not answer
-    is left alone until the next time; until then what it said before holds.
+    three times in a row is left alone until the next time; what it said before holds.
     """
     now = shop.clock.now()
     due = iter(await asyncio.to_thread(_due, shop, now))
-    answers, silent = [0], set[str]()
+    answers, in_vain = 0, Counter[str]()  # questions in a row without an answer, by directory
 
     async def worker() -> None:
+        nonlocal answers
         for lineage in due:
-            if lineage.directory in silent:
+            if in_vain[lineage.directory] >= _PATIENCE:
                 continue
             try:
-                answers[0] += await _poll(shop, lineage, now)
+                answers += await _poll(shop, lineage, now)
+                in_vain[lineage.directory] = 0
             except RenewalError as error:
-                silent.add(lineage.directory)  # one trouble is enough to tell, and to wait for
+                in_vain[lineage.directory] += 1
                 on_trouble(f"{lineage.domain}: {error}")
 
     await asyncio.gather(*(worker() for _ in range(_AT_ONCE)))
-    return answers[0]
+    return answers
 
 
 def _due(shop: Workshop, now: datetime) -> list[Lineage]:

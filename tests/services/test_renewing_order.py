@@ -123,3 +123,24 @@ def test_the_window_of_a_certificate_whose_successor_may_be_issued_is_not_asked_
     once(shop, [NAME])
     assert "certificate" in ca.calls
     assert "renewal_info" not in ca.calls
+
+
+def test_one_question_in_vain_does_not_hide_the_other_windows(renewals):
+    """After an incident each suggested window counts; some questions always fail."""
+    ca: Any = Ca(Clock())
+    names = [f"d{number}.brand.test" for number in range(30)]
+    domains = [TrackingDomain(name=name, mode=Mode.ACME) for name in names]
+    renewals.import_all(domains, NOW, prune=True, dry_run=False)
+    shop = workshop(renewals, clock=ca.clock, issuers={CA: ca})
+    for _ in range(2):  # the budget of one plan is twenty
+        once(shop, names, names)
+    asked: list[str] = []
+
+    def shaky(ari_id: str) -> None:
+        asked.append(ari_id)
+        if len(asked) == 1:
+            raise trouble("serverInternal", Blame.CA)
+
+    ca.renewal_info = shaky
+    once(shop)
+    assert len(set(asked)) == len(list(renewals.lineages())) >= 20
