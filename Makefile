@@ -37,7 +37,7 @@ lint: .venv/.dev ## format, lint, types, import directions
 
 check: .venv/.dev ## every test, with branch coverage
 	@sh scripts/packages $(POSTGRESQL) $(OPENSSL) $(PEBBLE) $(NGINX)
-	@pytest --numprocesses 2 --cov --cov-report term
+	@pytest --numprocesses 3 --dist worksteal --cov --cov-report term
 
 acceptance: .venv/.dev ## the acceptance tests against the built wheel, from an empty folder
 	@sh scripts/acceptance

@@ -160,5 +160,7 @@ def test_external_accounts_are_told_apart_by_what_is_wrong() -> None:
     assert missing
     assert missing.kind == "externalAccountRequired"
     assert wrong
-    assert (wrong.kind, wrong.blame) == ("unauthorized", "ours")
+    assert (wrong.kind, wrong.blame) == ("externalAccountRequired", "ours")
+    assert "eab_hmac_key" in wrong.remedy + str(wrong)
+    assert "asks for" not in str(wrong)
     assert right is None

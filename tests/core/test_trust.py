@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from certwatch.core.model import Path, TrustVerdict
 from certwatch.core.trust import TrustStore, out_of_date, within_life
-from certwatch.core.x509 import parse_certificate
+from certwatch.core.x509 import issued_by, parse_certificate
 from certwatch.errors import CertificateError
 from certwatch.lab.pki import Authority, life, rsa_key, self_signed
 from tests.factories import NAME, NOW
@@ -226,6 +226,27 @@ def test_damaged_chains_are_judged(data):
     store = trust()
     assert isinstance(store.verify(chain, at), Path)
     assert isinstance(store.verify_for(chain, NAME, at), Path)
+
+
+def test_names_that_cannot_be_read_raise_nothing():
+    """Damage that leaves a certificate loadable, but neither its issuer nor a subject readable."""
+    leaf, issuer = parsed(GOOD)[:2]
+    for position in range(40, 220):
+        for flip in (1, 32):
+            chain = [_flipped(one, position, flip) for one in (leaf, issuer)]
+            known = [one for one in chain if one is not None]
+            for child in known:
+                for other in known:
+                    assert issued_by(child, other) in (True, False)
+
+
+def _flipped(certificate, position, flip):
+    der = bytearray(certificate.der)
+    der[position] ^= flip
+    try:
+        return parse_certificate(bytes(der))
+    except CertificateError:
+        return None
 
 
 @given(certificates, st.datetimes())
