@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from certwatch.acme.responder import PREFIX, Responder
 from certwatch.core.model import Mode
-from certwatch.errors import ListenError
+from certwatch.errors import InventoryError, ListenError
 from certwatch.services.workshop import WholeStore
 
 if TYPE_CHECKING:
@@ -79,4 +79,7 @@ async def _get(host: str, port: int, token: str) -> bytes:
 
 def _is_ours(store: WholeStore, host: str) -> bool:
     """Whether a host is a tracking domain whose certificate is ours."""
-    return any(one.domain.mode is Mode.ACME for one in store.latest([host]))
+    try:
+        return store.domain(host).mode is Mode.ACME
+    except InventoryError:
+        return False
