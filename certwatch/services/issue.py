@@ -88,7 +88,8 @@ async def _carry_on(shop: Workshop, renewal: Renewal) -> Outcome | None:
     except (LostClaim, InventoryError):  # somebody else's now, or the domain was removed
         return None
     except asyncio.CancelledError:  # we are told to stop: the next one need not wait for the lease
-        await asyncio.to_thread(shop.store.release, renewal, due_at=shop.clock.now())
+        with suppress(CertwatchError):  # or it is somebody else's already
+            await asyncio.to_thread(shop.store.release, renewal, due_at=shop.clock.now())
         raise
     finally:
         keeping.cancel()
@@ -205,7 +206,7 @@ async def _deploy(shop: Workshop, renewal: Renewal) -> Renewal:
     """ISSUED -> DEPLOYED: the certificate is where it is served from."""
     chain = renewal.chain or ""
     certificate = parse_pem(chain.encode())[0]
-    await asyncio.to_thread(
+    await ask(
         shop.deployer.deploy,
         renewal.domain,
         key=renewal.key or b"",

@@ -66,6 +66,8 @@ class Renewing:
                 outcome = await self._work(waiting[0], until) or outcome
                 if not outcome.is_done and self.shop.clock.now() >= until:
                     return outcome
+            if not outcome.is_done and not await self._is_active(name):
+                return outcome  # it is over, but not by being served
             await self._look([Outcome(domain=name, step=Step.DONE)])
         return None
 
@@ -149,7 +151,7 @@ class Renewing:
             now = await asyncio.to_thread(self.shop.store.open_renewals, [waiting.domain])
             return Outcome(
                 domain=waiting.domain,
-                step=now[0].step if now else Step.DONE,
+                step=now[0].step if now else Step.QUEUED,
                 detail="the time to wait is over; `certwatch renew` carries it on",
             )
 

@@ -51,6 +51,7 @@ async def set_back(shop: Workshop, renewal: Renewal, error: RenewalError) -> Out
     due_at = max(filter(None, (now + delay(attempts, left, shop.draw()), error.retry_at, until)))
     refund = _spent_nothing(renewal, error)
     quarantine = refund and until is None and is_exhausted(attempts, setback.blame)
+    abandon = _is_hopeless(renewal, error, attempts)
     kept = await asyncio.to_thread(
         shop.store.fail,
         renewal,
@@ -59,11 +60,11 @@ async def set_back(shop: Workshop, renewal: Renewal, error: RenewalError) -> Out
         attempts=attempts,
         refund=refund,
         quarantine=quarantine,
-        abandon=_is_hopeless(renewal, error, attempts),
+        abandon=abandon,
     )
     return Outcome(
         domain=renewal.domain,
-        step=kept.step,
+        step=Step.QUEUED if abandon else kept.step,  # the plan wishes for another one
         detail=setback.detail,
         remedy=setback.remedy,
         blame=setback.blame,

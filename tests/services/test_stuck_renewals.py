@@ -188,3 +188,15 @@ def test_a_silent_ca_is_not_asked_for_every_certificate_before_work_begins(renew
     ca.faults["renewal_info"] = trouble("ca_unreachable", Blame.CA)
     once(shop)
     assert ca.calls.count("renewal_info") <= 10
+
+
+def test_what_was_given_up_is_neither_done_nor_active(renewals):
+    """Its place is spent, and nothing is served: nobody may be told that all is well."""
+    ca = Ca(Clock())
+    ca.faults["certificate"] = trouble("keyMismatch", Blame.OURS)
+    shop = workshop(renewals, clock=ca.clock, issuers={CA: ca})
+    outcome = asyncio.run(renewing(shop).follow(NAME, timedelta(minutes=1)))
+    assert outcome is not None
+    assert outcome.detail == "keyMismatch!"
+    assert not outcome.is_done
+    assert [spend.committed for spend in renewals.spends(CA, NOW - DAY)] == [True]
